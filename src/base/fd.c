@@ -1,0 +1,292 @@
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+int fd_write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int fd_read_upto(int fd, void *data, size_t len, size_t *ret_len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = read(fd, (char *)data + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		done += (size_t)n;
+	}
+	*ret_len = done;
+	return 0;
+}
+
+int fd_read_file(int fd, size_t max, char **ret, size_t *ret_len)
+{
+	AUTO(free) char *data = NULL;
+	size_t len = 0, room;
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (st.st_size > 0 && (uintmax_t)st.st_size > max)
+		return -E2BIG;
+	/* Files of /proc and /sys say size 0; a growing file is cut at max. */
+	room = st.st_size > 0 ? (size_t)st.st_size + 1 : max + 1;
+	data = xmalloc(room + 1);
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	r = fd_read_upto(fd, data, room, &len);
+	if (r < 0)
+		return r;
+	if (len > max)
+		return -E2BIG;
+	data[len] = 0;
+	if (ret_len)
+		*ret_len = len;
+	*ret = TAKE(data);
+	return 0;
+}
+
+int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	AUTO(close) int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return -errno;
+	return fd_read_file(fd, max, ret, ret_len);
+}
+
+static int write_new(int dir_fd, const char *path, int flags, const void *data, size_t len, mode_t mode,
+		     bool sync)
+{
+	AUTO(close) int fd = openat(dir_fd, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = fd_write_all(fd, data, len);
+	if (r < 0)
+		return r;
+	if (fchmod(fd, mode) < 0)
+		return -errno;
+	if (sync && fsync(fd) < 0)
+		return -errno;
+	return 0;
+}
+
+int file_write(int dir_fd, const char *path, const void *data, size_t len, mode_t mode)
+{
+	return write_new(dir_fd, path, O_TRUNC, data, len, mode, false);
+}
+
+/* The directory part of a path, "." for a bare name. */
+static char *parent_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return xstrdup(".");
+	return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+}
+
+int file_write_atomic(int dir_fd, const char *path, const void *data, size_t len, mode_t mode)
+{
+	AUTO(free) char *temporary = name_random(path);
+	AUTO(free) char *parent = parent_of(path);
+	int r;
+
+	r = write_new(dir_fd, temporary, O_EXCL, data, len, mode, true);
+	if (r >= 0 && renameat(dir_fd, temporary, dir_fd, path) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlinkat(dir_fd, temporary, 0);
+		return r;
+	}
+	return dir_sync(dir_fd, parent);
+}
+
+int dir_make(int dir_fd, const char *path, mode_t mode)
+{
+	AUTO(close) int fd = -1;
+
+	if (mkdirat(dir_fd, path, 0700) < 0)
+		return -errno;
+	fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fchmod(fd, mode) < 0)
+		return -errno;
+	return 0;
+}
+
+int dir_make_all(int dir_fd, const char *path, mode_t mode)
+{
+	AUTO(free) char *copy = xstrdup(path);
+	struct stat st;
+	int r;
+
+	for (char *p = copy + 1; *copy; p++) {
+		char old = *p;
+
+		if (old != '/' && old)
+			continue;
+		*p = 0;
+		r = dir_make(dir_fd, copy, mode);
+		if (r < 0 && r != -EEXIST)
+			return r;
+		if (r == -EEXIST && (fstatat(dir_fd, copy, &st, 0) < 0 || !S_ISDIR(st.st_mode)))
+			return -ENOTDIR;
+		*p = old;
+		if (!old)
+			break;
+	}
+	return 0;
+}
+
+int dir_open(int dir_fd, const char *path, int *ret_fd)
+{
+	int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
+}
+
+int dir_sync(int dir_fd, const char *path)
+{
+	AUTO(close) int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return -errno;
+	return 0;
+}
+
+static int children_remove(int fd, dev_t dev);
+
+/* Removes one name of a directory that lies on device dev. */
+static int entry_remove(int dir_fd, const char *name, dev_t dev)
+{
+	AUTO(close) int fd = -1;
+	struct stat st;
+	int r;
+
+	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -errno;
+	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_dev != dev)
+		return -EXDEV;
+	if ((st.st_mode & 0700) != 0700)
+		(void)fchmod(fd, 0700);
+	r = children_remove(fd, dev);
+	if (r < 0)
+		return r;
+	if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+/* Goes on after a failure, so that as much as possible is gone; returns the first one. */
+static int children_remove(int fd, dev_t dev)
+{
+	AUTO(closedir) DIR *dir = NULL;
+	struct dirent *entry;
+	int own, r, first = 0;
+
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (own < 0)
+		return -errno;
+	dir = fdopendir(own);
+	if (!dir) {
+		close(own);
+		return -ENOMEM;
+	}
+	while ((entry = readdir(dir))) {
+		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
+			continue;
+		r = entry_remove(fd, entry->d_name, dev);
+		if (r < 0 && !first)
+			first = r;
+	}
+	return first;
+}
+
+int tree_remove(int dir_fd, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return entry_remove(dir_fd, path, st.st_dev);
+}
+
+void random_bytes(void *data, size_t len)
+{
+	char *p = data;
+
+	while (len) {
+		ssize_t n = getrandom(p, len, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			abort();	/* getrandom(2) has been there since Linux 3.17 */
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+char *name_random(const char *prefix)
+{
+	uint64_t n;
+
+	random_bytes(&n, sizeof(n));
+	return xasprintf("%s.%016llx", prefix, (unsigned long long)n);
+}
+
+int fd_std_fix(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);	/* fds 0 to 2 are meant to survive exec */
+		if (fd < 0)
+			return -errno;
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+	return 0;
+}
+
+int fd_keep(int fd, bool on)
+{
+	return fcntl(fd, F_SETFD, on ? 0 : FD_CLOEXEC) < 0 ? -errno : 0;
+}

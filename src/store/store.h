@@ -1,0 +1,159 @@
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "spec/image.h"
+/*
+ * Images on disk. Below the data directory:
+ *
+ *   cas/blob/sha512/XX/KEY           the image as an uncompressed tar
+ *   cas/imageManifest/sha512/XX/KEY  its manifest, the bytes of the archive
+ *   cas/image/KEY                    what is known of it (one JSON file; mtime: last used)
+ *   cas/name/NAME/KEY                link to it by name, "/" of the name written as ","
+ *   cas/tree/deps-KEY/rootfs         its files, ready to be a lower layer
+ *   cas/tmp/                         work in progress; every entry is flocked by whoever works on it
+ *   cas/lock                         flock: shared while using or adding images, exclusive to remove
+ *
+ * KEY is the first 64 hex digits of the image ID (IMAGE_KEY_LEN). An image is
+ * there when cas/image/KEY is: that file is written last and removed first, so
+ * after a crash an image is whole or absent. What a crash leaves besides is
+ * removed by store_sweep().
+ *
+ * Directories are made as needed, with the modes of inventory 4.7 (root:rkt
+ * where the group exists); trees lie below a 0700 directory, so that no setuid
+ * file of an image is within reach of a local user.
+ */
+struct store;
+
+enum store_mode {
+	STORE_READ,		/* no directory is made; an empty store is fine */
+	STORE_WRITE,
+};
+/* data_dir is the data directory (--dir). Nothing is locked. */
+int store_open(const char *data_dir, enum store_mode mode, struct store **ret, struct err *err);
+void store_close(struct store *s);
+DEFINE_AUTO(struct store *, store_close)
+
+/*
+ * Keeps images and their trees from being removed until the store is closed
+ * (shared flock). Needed from choosing an image until a pod directory names its
+ * tree. Waiting is announced on stderr and interruptible.
+ */
+int store_use(struct store *s, struct err *err);
+
+/* What is known of one image. Strings are owned. */
+struct image_info {
+	char *id;			/* all 128 digits */
+	char *name;
+	struct label *labels; size_t n_labels;
+	int64_t import_time;		/* ns since the epoch */
+	int64_t last_used;		/* likewise; 0 on reading from JSON, taken from mtime */
+	int64_t size, tree_size;	/* bytes of the blob and of the tree's files */
+	char *tree;			/* "deps-sha512-…", NULL: not rendered yet */
+	bool latest;			/* fetched without asking for a version */
+	char *verified_by;		/* fingerprint (40 lower-case hex) of the key that signed it; NULL: nobody */
+	char *source;			/* URL or path it came from, NULL: unknown */
+};
+void image_info_clear(struct image_info *i);
+static inline void image_info_clear_auto(struct image_info *i) { image_info_clear(i); }
+void image_infos_free(struct image_info *list, size_t n);
+
+/* By full ID or unambiguous prefix. -ERR_NOT_FOUND, -ERR_AMBIGUOUS, -ERR_BAD_INPUT (no hash, or too short). */
+int store_find_id(struct store *s, const char *prefix, struct image_info *ret, struct err *err);
+
+/*
+ * By name: every given label must match. Without a version the one fetched as
+ * latest counts first, then the newest import. accept(), where given, is asked
+ * of each candidate in that order (who verified it: D1), and the first that it
+ * takes is the answer. -ERR_NOT_FOUND.
+ */
+int store_find_name(struct store *s, const char *name, const struct label *labels, size_t n_labels,
+		    bool (*accept)(void *arg, const struct image_info *), void *arg,
+		    struct image_info *ret, struct err *err);
+
+/* By a command line's words, hash or name, as the image commands take them (inventory 1.5). */
+int store_find(struct store *s, const char *text, struct image_info *ret, struct err *err);
+
+/* All images, unordered. What cannot be read is counted in *ret_bad and skipped. */
+int store_list(struct store *s, struct image_info **ret, size_t *ret_n, size_t *ret_bad, struct err *err);
+
+int store_read_manifest(struct store *s, const struct image_info *i, struct image_manifest *ret, struct err *err);
+int store_read_manifest_text(struct store *s, const struct image_info *i, char **ret, struct err *err);
+int store_open_blob(struct store *s, const struct image_info *i, int *ret_fd, struct err *err);
+
+/* Notes that the image was used now. Failure is not one. */
+void store_touch(struct store *s, const struct image_info *i);
+
+/*
+ * The tree that a layer became: cas/tree/TREE as an fd. -ERR_NOT_FOUND: not
+ * there (rendered by nobody yet, or removed). tree is checked to be such a name.
+ */
+int store_open_tree(struct store *s, const char *tree, int *ret_fd, struct err *err);
+
+/*
+ * Adding an image. The archive goes as a stream to the program rkt-unpack
+ * (store/unpack.h), which fills the blob and the tree and says what they are.
+ * Nothing is visible until import_commit(); import_free() of an uncommitted
+ * import leaves nothing behind, nor does a crash that a sweep cannot find.
+ */
+struct import;
+struct import_result {			/* what rkt-unpack found; owned by the import */
+	const char *id;
+	int64_t size, tree_size;
+	const char *manifest;		/* bytes of the member "manifest" */
+	size_t manifest_len;
+};
+/* unpack_exe_fd: rkt-unpack, opened. with_tree: also unpack (needs root). *ret_stream_fd: the archive's
+ * uncompressed bytes are to be written there (a pipe; the caller's to close, which ends the archive). */
+int import_start(struct store *s, int unpack_exe_fd, bool with_tree, struct import **ret, int *ret_stream_fd,
+		 struct err *err);
+
+/* Waits for rkt-unpack. The caller closed the stream before. */
+int import_finish(struct import *i, struct import_result *ret, struct err *err);
+
+/*
+ * Makes it visible and durable. info carries what the caller knows (source,
+ * latest, verified_by, name and labels from the manifest); the rest is filled
+ * in. Of an image that is already there the facts are renewed (and verified_by
+ * is kept when the new import has none).
+ */
+int import_commit(struct import *i, struct image_info *info, struct err *err);
+void import_free(struct import *i);
+DEFINE_AUTO(struct import *, import_free)
+
+/* Renders the tree of an image that has none yet. Root only. Fills info->tree and tree_size. */
+int store_render(struct store *s, int unpack_exe_fd, struct image_info *info, struct err *err);
+
+/*
+ * Unpacks an image into an existing empty directory that is the caller's: the
+ * whole archive ("manifest" and "rootfs"), or only what is below rootfs.
+ */
+int store_extract(struct store *s, int unpack_exe_fd, const struct image_info *info, int dir_fd,
+		  bool rootfs_only, struct err *err);
+
+/*
+ * Re-reads the blob against its hash and, when there is one, the tree against
+ * the blob: names, kinds, modes, owners, contents. -ERR_BAD_INPUT: they differ,
+ * and err says where. *ret_had_tree may be NULL.
+ */
+int store_verify(struct store *s, int unpack_exe_fd, const struct image_info *info, bool *ret_had_tree,
+		 struct err *err);
+
+/*
+ * Removes an image. Its tree goes too unless in_use(arg, tree) says that a pod
+ * still stands on it; then *ret_left is set and the tree goes with a later
+ * sweep. Takes the exclusive lock.
+ */
+int store_remove(struct store *s, const struct image_info *info, bool (*in_use)(void *arg, const char *tree),
+		 void *arg, bool *ret_left, struct err *err);
+
+/*
+ * Removes what nobody can need: unlocked work in tmp, blobs, manifests and name
+ * links without facts, trees that no image and no pod names. Takes the
+ * exclusive lock if it is free, else does nothing.
+ */
+int store_sweep(struct store *s, bool (*in_use)(void *arg, const char *tree), void *arg, struct err *err);
+#endif
