@@ -185,6 +185,70 @@ int dir_sync(int dir_fd, const char *path)
 	return 0;
 }
 
+static int children_remove(int fd, dev_t dev);
+
+/* Removes one name of a directory that lies on device dev. */
+static int entry_remove(int dir_fd, const char *name, dev_t dev)
+{
+	AUTO(close) int fd = -1;
+	struct stat st;
+	int r;
+
+	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -errno;
+	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_dev != dev)
+		return -EXDEV;
+	if ((st.st_mode & 0700) != 0700)
+		(void)fchmod(fd, 0700);
+	r = children_remove(fd, dev);
+	if (r < 0)
+		return r;
+	if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+/* Goes on after a failure, so that as much as possible is gone; returns the first one. */
+static int children_remove(int fd, dev_t dev)
+{
+	AUTO(closedir) DIR *dir = NULL;
+	struct dirent *entry;
+	int own, r, first = 0;
+
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (own < 0)
+		return -errno;
+	dir = fdopendir(own);
+	if (!dir) {
+		close(own);
+		return -ENOMEM;
+	}
+	while ((entry = readdir(dir))) {
+		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
+			continue;
+		r = entry_remove(fd, entry->d_name, dev);
+		if (r < 0 && !first)
+			first = r;
+	}
+	return first;
+}
+
+int tree_remove(int dir_fd, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return entry_remove(dir_fd, path, st.st_dev);
+}
+
 void random_bytes(void *data, size_t len)
 {
 	char *p = data;
