@@ -1,0 +1,2 @@
+/* The smallest app: what is measured is the engine. */
+int main(void) { return 0; }
