@@ -50,8 +50,11 @@ int dir_sync(int dir_fd, const char *path);
 /*
  * Removes a file or a whole tree below dir_fd, never following a symlink and
  * never crossing into another mount. Gone already is success.
+ * Goes on after a failure and returns the first one; *ret_where is then what
+ * could not be removed.
  */
 int tree_remove(int dir_fd, const char *path);
+int tree_remove_where(int dir_fd, const char *path, char **ret_where);
 
 /*
  * The same name never twice: "<prefix>.<16 random hex digits>", in a buffer

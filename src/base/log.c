@@ -12,7 +12,7 @@ void log_set_prefix(const char *prefix) { line_prefix = prefix; }
 const char *log_prefix(void) { return line_prefix; }
 
 /* One write per line, so that lines of several processes do not mix. */
-static void PRINTF(2, 0) say(const char *kind, const char *fmt, va_list ap)
+PRINTF(2, 0) static void say(const char *kind, const char *fmt, va_list ap)
 {
 	AUTO(free) char *text = xvasprintf(fmt, ap);
 	AUTO(buf_clear) struct buf line = {};

@@ -218,7 +218,7 @@ int proc_drop(uid_t uid, gid_t gid, struct err *err)
 	bool already = ids_are(uid, gid), groups_left = false;
 	int r;
 
-	if (uid == 0 || gid == 0)
+	if (uid == 0 || (gid == 0 && !already))
 		return err_set(err, -EINVAL, "refusing to keep root's identity");
 	bounding_clear();
 	if (setgroups(0, NULL) < 0) {
