@@ -1,0 +1,7 @@
+#ifndef POD_POD_FILES_H
+#define POD_POD_FILES_H
+#include "pod/pod.h"
+
+/* pod_tree_id() that tells why. -ENOENT: no such file. -EBADMSG: it names no tree. */
+int pod_read_tree_id(const struct pod *pod, const char *app, char **ret);
+#endif
