@@ -1,0 +1,374 @@
+#include "store/tarread.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "spec/image.h"
+#include "store/limits.h"
+
+DEFINE_AUTO(struct archive *, archive_read_free)
+
+enum { BLOCK = 512, END_BYTES = 2 * BLOCK };
+
+struct walk {
+	const struct tar_source *source;
+	const struct tar_sink *sink;
+	struct archive *archive;
+	struct err *err;		/* of the source */
+	int source_failed;
+	/* Zeros at the end of what the source gave so far, and how much that is. */
+	int64_t given, zeros;
+	int64_t members, content;
+	bool has_rootfs;
+	struct buf manifest;
+	bool has_manifest;
+	struct member member;
+	char *path, *link;		/* owned; what member points into */
+	struct member_xattr xattrs[LIMIT_XATTRS];
+};
+
+static int64_t zeros_at_end(const uint8_t *p, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && !p[len - 1 - n])
+		n++;
+	return (int64_t)n;
+}
+
+static int source_next(struct walk *w, const void **ret, size_t *ret_len)
+{
+	int64_t zeros;
+	int r;
+
+	r = w->source->read(w->source->arg, ret, ret_len, w->err);
+	if (r < 0) {
+		w->source_failed = r;
+		return r;
+	}
+	zeros = zeros_at_end(*ret, *ret_len);
+	w->zeros = zeros == (int64_t)*ret_len ? w->zeros + zeros : zeros;
+	w->given += (int64_t)*ret_len;
+	if (w->given > LIMIT_STREAM_BYTES)
+		return w->source_failed = err_set(w->err, -ERR_BAD_INPUT, "the archive is larger than %lld bytes",
+						  LIMIT_STREAM_BYTES);
+	return 0;
+}
+
+static la_ssize_t archive_read_cb(struct archive *a, void *arg, const void **ret)
+{
+	struct walk *w = arg;
+	size_t len = 0;
+
+	if (source_next(w, ret, &len) < 0) {
+		archive_set_error(a, EIO, "the source failed");
+		return ARCHIVE_FATAL;
+	}
+	return (la_ssize_t)len;
+}
+
+/*
+ * In the "C" locale a name with bytes beyond ASCII is kept as it is, with a
+ * warning. Every other warning is about a header that makes no sense.
+ */
+static bool only_about_charset(struct archive *a)
+{
+	const char *words = archive_error_string(a);
+
+	return words && strstr(words, "can't be converted from");
+}
+
+static int archive_failed(struct walk *w, struct err *err)
+{
+	const char *words = archive_error_string(w->archive);
+
+	if (w->source_failed)
+		return w->source_failed;
+	return err_set(err, -ERR_BAD_INPUT, "the archive is damaged at offset %" PRId64 ": %s",
+		       (int64_t)archive_filter_bytes(w->archive, 0), words ?: "no reason given");
+}
+
+static int take_xattrs(struct walk *w, struct archive_entry *e, struct err *err)
+{
+	bool regular = w->member.kind == MEMBER_FILE;
+	const char *name;
+	const void *value;
+	size_t len;
+	int r;
+
+	w->member.n_xattrs = 0;
+	w->member.xattrs = w->xattrs;
+	archive_entry_xattr_reset(e);
+	while (archive_entry_xattr_next(e, &name, &value, &len) == ARCHIVE_OK) {
+		r = name ? member_xattr_check(name, regular, err) : 0;
+		if (r < 0)
+			return r;
+		if (!r)
+			continue;
+		if (len > LIMIT_XATTR_BYTES)
+			return err_set(err, -ERR_BAD_INPUT, "the attribute '%s' is larger than %d bytes", name,
+				       LIMIT_XATTR_BYTES);
+		if (w->member.n_xattrs == LIMIT_XATTRS)
+			return err_set(err, -ERR_BAD_INPUT, "there are more than %d attributes", LIMIT_XATTRS);
+		w->xattrs[w->member.n_xattrs++] = (struct member_xattr){ name, value, len };
+	}
+	return 0;
+}
+
+static int take_kind(struct archive_entry *e, bool manifest, enum member_kind *ret, struct err *err)
+{
+	static const struct {
+		mode_t type;
+		enum member_kind kind;
+	} kinds[] = {
+		{ S_IFREG, MEMBER_FILE },    { S_IFDIR, MEMBER_DIRECTORY },
+		{ S_IFLNK, MEMBER_SYMLINK }, { S_IFIFO, MEMBER_FIFO },
+	};
+	mode_t type = archive_entry_filetype(e);
+
+	if (manifest) {
+		*ret = MEMBER_MANIFEST;
+		if (type != S_IFREG || archive_entry_hardlink(e))
+			return err_set(err, -ERR_BAD_INPUT, "the manifest must be a regular file");
+		return 0;
+	}
+	if (type == S_IFCHR || type == S_IFBLK)
+		return err_set(err, -ERR_BAD_INPUT, "device nodes are not allowed");
+	if (archive_entry_hardlink(e)) {
+		*ret = MEMBER_HARDLINK;
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (kinds[i].type == type) {
+			*ret = kinds[i].kind;
+			return 0;
+		}
+	}
+	return err_set(err, -ERR_BAD_INPUT, "this kind of member is not allowed");
+}
+
+static int take_owner(struct archive_entry *e, struct member *m, struct err *err)
+{
+	int64_t uid = archive_entry_uid(e), gid = archive_entry_gid(e);
+
+	if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX)
+		return err_set(err, -ERR_BAD_INPUT, "the owner is out of range");
+	m->uid = (uid_t)uid;
+	m->gid = (gid_t)gid;
+	return 0;
+}
+
+static int take_link(struct walk *w, struct archive_entry *e, struct err *err)
+{
+	AUTO(free) char *clean = NULL;
+	bool manifest;
+	int r;
+
+	if (w->member.kind == MEMBER_SYMLINK) {
+		w->member.link = archive_entry_symlink(e);
+		return 0;
+	}
+	if (w->member.kind != MEMBER_HARDLINK)
+		return 0;
+	r = member_name_check(archive_entry_hardlink(e), &clean, err);
+	if (r >= 0)
+		r = member_place(clean, &manifest, &w->member.link, err);
+	if (r < 0)
+		return err_wrap(err, r, "its target '%s'", archive_entry_hardlink(e));
+	w->link = TAKE(clean);
+	return 0;
+}
+
+/* Fills w->member from the header and holds it against the rules. */
+static int take_member(struct walk *w, const char *name, struct archive_entry *e, struct err *err)
+{
+	struct member *m = &w->member;
+	bool manifest;
+	int r;
+
+	free(TAKE(w->path));
+	free(TAKE(w->link));
+	*m = (struct member){ .mode = archive_entry_mode(e) & 07777 };
+	r = member_name_check(name, &w->path, err);
+	if (r >= 0)
+		r = member_place(w->path, &manifest, &m->path, err);
+	if (r >= 0)
+		r = take_kind(e, manifest, &m->kind, err);
+	if (r < 0)
+		return r;
+	if (!manifest && !m->path) {
+		if (m->kind != MEMBER_DIRECTORY)
+			return err_set(err, -ERR_BAD_INPUT, "the top of the archive must be a directory");
+		m->kind = MEMBER_SKIP;
+		return 0;
+	}
+	if (manifest && w->has_manifest)
+		return err_set(err, -ERR_BAD_INPUT, "there is more than one manifest");
+	m->size = m->kind == MEMBER_FILE || manifest ? archive_entry_size(e) : 0;
+	m->mtime.tv_sec = archive_entry_mtime(e);
+	m->mtime.tv_nsec = archive_entry_mtime_nsec(e);
+	r = take_owner(e, m, err);
+	if (r >= 0)
+		r = take_link(w, e, err);
+	if (r >= 0)
+		r = take_xattrs(w, e, err);
+	return r < 0 ? r : member_check(m, err);
+}
+
+/* Counts what the member adds against the limits of the whole. */
+static int count_member(struct walk *w, struct err *err)
+{
+	const struct member *m = &w->member;
+
+	w->has_rootfs |= m->kind != MEMBER_SKIP && m->kind != MEMBER_MANIFEST;
+	if (++w->members > LIMIT_MEMBERS)
+		return err_set(err, -ERR_BAD_INPUT, "the archive has more than %lld members", LIMIT_MEMBERS);
+	if (m->kind != MEMBER_FILE)
+		return 0;
+	if (m->size > LIMIT_CONTENT_BYTES - w->content)
+		return err_set(err, -ERR_BAD_INPUT, "the files of the archive are larger than %lld bytes",
+			       LIMIT_CONTENT_BYTES);
+	w->content += m->size;
+	return 0;
+}
+
+/* Moves one member's contents, holes left out, to the manifest or the sink. */
+static int read_contents(struct walk *w, struct err *err)
+{
+	const struct member *m = &w->member;
+	const void *data;
+	la_int64_t offset;
+	size_t len;
+	int r;
+
+	while ((r = archive_read_data_block(w->archive, &data, &len, &offset)) == ARCHIVE_OK) {
+		if (offset < 0 || offset > m->size || (int64_t)len > m->size - offset)
+			return err_set(err, -ERR_BAD_INPUT, "its contents go beyond its size");
+		if (m->kind == MEMBER_MANIFEST) {
+			if ((size_t)offset != w->manifest.len)
+				return err_set(err, -ERR_BAD_INPUT, "a manifest may have no holes");
+			buf_add(&w->manifest, data, len);
+		} else if (w->sink->data && len) {
+			r = w->sink->data(w->sink->arg, data, len, offset, err);
+			if (r < 0)
+				return r;
+		}
+	}
+	if (r != ARCHIVE_EOF)
+		return archive_failed(w, err);
+	if (m->kind == MEMBER_MANIFEST && (int64_t)w->manifest.len != m->size)
+		return err_set(err, -ERR_BAD_INPUT, "the manifest is shorter than its size");
+	return 0;
+}
+
+static int move_member(struct walk *w, struct err *err)
+{
+	const struct member *m = &w->member;
+	bool to_sink = m->kind != MEMBER_SKIP && m->kind != MEMBER_MANIFEST;
+	int r = 0;
+
+	if (m->kind == MEMBER_MANIFEST)
+		w->has_manifest = true;
+	if (to_sink && w->sink->begin)
+		r = w->sink->begin(w->sink->arg, m, err);
+	if (r >= 0 && (m->kind == MEMBER_FILE || m->kind == MEMBER_MANIFEST))
+		r = read_contents(w, err);
+	if (r >= 0 && to_sink && w->sink->end)
+		r = w->sink->end(w->sink->arg, m, err);
+	if (r < 0)
+		return r;
+	return archive_read_data_skip(w->archive) == ARCHIVE_OK ? 0 : archive_failed(w, err);
+}
+
+static int handle_entry(struct walk *w, struct archive_entry *e, struct err *err)
+{
+	const char *name = archive_entry_pathname(e);
+	int r;
+
+	if (!name)
+		return err_set(err, -ERR_BAD_INPUT, "a member at offset %" PRId64 " has no name",
+			       (int64_t)archive_read_header_position(w->archive));
+	r = take_member(w, name, e, err);
+	if (r >= 0)
+		r = count_member(w, err);
+	if (r >= 0)
+		r = move_member(w, err);
+	return r < 0 && !w->source_failed ? err_wrap(err, r, "archive member '%s'", name) : r;
+}
+
+/* After the last member, which ended at offset last: two blocks of zeros, then only zeros. */
+static int read_tail(struct walk *w, int64_t last, struct err *err)
+{
+	const void *data;
+	size_t len;
+	int r;
+
+	do {
+		r = source_next(w, &data, &len);
+		if (r < 0)
+			return r;
+	} while (len);
+	if (w->given - w->zeros > last)
+		return err_set(err, -ERR_BAD_INPUT, "the archive has something behind its end");
+	if (w->given - last < END_BYTES)
+		return err_set(err, -ERR_BAD_INPUT, "the archive is cut off: it ends at offset %" PRId64
+			       " without an end mark", w->given);
+	return 0;
+}
+
+static int walk_all(struct walk *w, struct err *err)
+{
+	struct archive_entry *e;
+	int64_t last = 0;
+	int r;
+
+	for (;;) {
+		r = archive_read_next_header(w->archive, &e);
+		if (r == ARCHIVE_EOF)
+			break;
+		if (r != ARCHIVE_OK && !(r == ARCHIVE_WARN && only_about_charset(w->archive)))
+			return archive_failed(w, err);
+		r = handle_entry(w, e, err);
+		if (r < 0)
+			return r;
+		last = archive_filter_bytes(w->archive, 0);
+	}
+	r = read_tail(w, last, err);
+	if (r < 0)
+		return r;
+	if (!w->has_manifest)
+		return err_set(err, -ERR_BAD_INPUT, "the archive has no manifest");
+	if (!w->has_rootfs)
+		return err_set(err, -ERR_BAD_INPUT, "the archive has no rootfs");
+	return 0;
+}
+
+int tar_read(const struct tar_source *source, const struct tar_sink *sink, struct tar_result *ret,
+	     struct err *err)
+{
+	AUTO(archive_read_free) struct archive *a = archive_read_new();
+	struct walk w = { .source = source, .sink = sink, .archive = a, .err = err };
+	int r = 0;
+
+	if (!a)
+		mem_oom();
+	if (archive_read_support_format_tar(a) != ARCHIVE_OK ||
+	    archive_read_open(a, &w, NULL, archive_read_cb, NULL) != ARCHIVE_OK)
+		r = archive_failed(&w, err);
+	if (r >= 0)
+		r = walk_all(&w, err);
+	free(w.path);
+	free(w.link);
+	if (r < 0) {
+		buf_clear(&w.manifest);
+		return r;
+	}
+	ret->manifest_len = w.manifest.len;
+	ret->manifest = buf_steal(&w.manifest);
+	ret->content = w.content;
+	return 0;
+}

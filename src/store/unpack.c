@@ -1,0 +1,116 @@
+#include "store/unpack.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/proc.h"
+
+#define AT(member) offsetof(struct unpack_reply, member)
+const struct json_field unpack_reply_fields[] = {
+	{ "id", JSON_STRING, AT(id), JSON_OMIT_EMPTY },
+	{ "tree", JSON_STRING, AT(tree), JSON_OMIT_EMPTY },
+	{ "size", JSON_INT, AT(size), JSON_OMIT_EMPTY },
+	{ "treeSize", JSON_INT, AT(tree_size), JSON_OMIT_EMPTY },
+	{ "code", JSON_INT, AT(code), JSON_OMIT_EMPTY },
+	{ "chain", JSON_STRV, AT(chain), JSON_OMIT_EMPTY },
+	{}
+};
+#undef AT
+
+struct unpack {
+	int pidfd, reply_fd;
+};
+
+void unpack_reply_clear(struct unpack_reply *r)
+{
+	json_clear(unpack_reply_fields, r);
+}
+
+int unpack_start(int exe_fd, char *const *args, const int fds[UNPACK_FDS], struct unpack **ret, struct err *err)
+{
+	AUTO(strv_free) char **argv = NULL;
+	AUTO(close) int read_fd = -1, write_fd = -1;
+	int pipe_fds[2], child_fds[UNPACK_FDS];
+	struct proc proc = { .exe_fd = exe_fd, .fds = child_fds, .n_fds = UNPACK_FDS };
+	struct unpack *u;
+	pid_t pid;
+	int r;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return err_sys(err, -errno, "cannot make a pipe");
+	read_fd = pipe_fds[0];
+	write_fd = pipe_fds[1];
+	for (int i = 0; i < UNPACK_FDS; i++)
+		child_fds[i] = fds[i];
+	child_fds[UNPACK_FD_REPLY] = write_fd;
+	strv_add(&argv, "rkt-unpack");
+	for (size_t i = 0; args[i]; i++)
+		strv_add(&argv, args[i]);
+	proc.argv = argv;
+
+	u = xcalloc(1, sizeof(*u));
+	r = proc_start(&proc, &pid, &u->pidfd, err);
+	if (r < 0) {
+		free(u);
+		return err_wrap(err, r, "cannot start rkt-unpack");
+	}
+	u->reply_fd = TAKE_FD(read_fd);
+	*ret = u;
+	return 0;
+}
+
+static int take_failure(struct unpack_reply *reply, struct err *err)
+{
+	int r = (int)reply->code;
+
+	if (err) {
+		err_clear(err);
+		err->chain = TAKE(reply->chain);
+	}
+	unpack_reply_clear(reply);
+	return r;
+}
+
+int unpack_wait(struct unpack *u, struct unpack_reply *ret, struct err *err)
+{
+	AUTO(free) char *text = xmalloc(UNPACK_REPLY_MAX);
+	size_t len = 0;
+	int r, status;
+
+	*ret = (struct unpack_reply){};
+	r = fd_read_upto(u->reply_fd, text, UNPACK_REPLY_MAX, &len);
+	if (r < 0)
+		return err_sys(err, r, "cannot read what rkt-unpack says");
+	status = proc_wait(u->pidfd);
+	close_auto(&u->pidfd);
+	u->pidfd = -1;
+	if (status < 0)
+		return err_sys(err, status, "cannot wait for rkt-unpack");
+	if (status > 128)
+		return err_set(err, -EIO, "rkt-unpack died of signal %d", status - 128);
+	if (!len)
+		return err_set(err, -EIO, "rkt-unpack ended without an answer (exit code %d)", status);
+	r = json_decode_text(text, len, unpack_reply_fields, ret, err);
+	if (r < 0)
+		return err_wrap(err, r, "cannot read what rkt-unpack says");
+	if (ret->code < 0 && ret->code > -INT16_MAX)
+		return take_failure(ret, err);
+	if (status || ret->code || !ret->id || !ret->tree) {
+		unpack_reply_clear(ret);
+		return err_set(err, -EIO, "the answer of rkt-unpack makes no sense (exit code %d)", status);
+	}
+	return 0;
+}
+
+void unpack_free(struct unpack *u)
+{
+	if (!u)
+		return;
+	if (u->pidfd >= 0) {
+		proc_kill(u->pidfd);
+		close(u->pidfd);
+	}
+	close(u->reply_fd);
+	free(u);
+}

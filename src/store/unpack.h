@@ -1,0 +1,53 @@
+#ifndef STORE_UNPACK_H
+#define STORE_UNPACK_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+/*
+ * The contract with rkt-unpack, the only program that reads archives: it is
+ * root's where the caller is root, but sees nothing except the descriptors
+ * that it is given.
+ *
+ *   rkt-unpack import [blob] [tree]       fd 0: the archive, to be read to its end
+ *   rkt-unpack extract [rootfs-only]      fd 3: the blob
+ *   rkt-unpack verify [tree]              fd 3: the blob
+ *
+ *   fd 3  UNPACK_FD_BLOB      import: an empty file that becomes the blob
+ *   fd 4  UNPACK_FD_DIR       an empty directory to unpack into (verify: to compare with)
+ *   fd 5  UNPACK_FD_REPLY     one JSON document, then it exits: 0, or 1 with {"code", "chain"}
+ *   fd 6  UNPACK_FD_MANIFEST  import: an empty file that becomes the manifest
+ *   fd 7  UNPACK_FD_TREE      verify: the rendered tree
+ *
+ * What was unpacked counts only after a reply that names the ID expected: the
+ * archive is hashed while it is unpacked.
+ */
+enum {
+	UNPACK_FD_BLOB = 3, UNPACK_FD_DIR, UNPACK_FD_REPLY, UNPACK_FD_MANIFEST, UNPACK_FD_TREE, UNPACK_FDS,
+};
+enum { UNPACK_REPLY_MAX = 64 << 10 };
+
+struct unpack_reply {
+	char *id;			/* "sha512-…" of the archive's bytes */
+	char *tree;			/* what the image's tree is called */
+	int64_t size, tree_size;	/* bytes of the archive, of the files in it */
+	int64_t code;			/* a failure: negative */
+	char **chain;			/* and its words, outermost first */
+};
+extern const struct json_field unpack_reply_fields[];
+void unpack_reply_clear(struct unpack_reply *r);
+static inline void unpack_reply_clear_auto(struct unpack_reply *r) { unpack_reply_clear(r); }
+
+/* The program at work, seen by the caller. */
+struct unpack;
+
+/* argv after the program's name, NULL-terminated; fds as above, -1 for none. They stay the caller's. */
+int unpack_start(int exe_fd, char *const *args, const int fds[UNPACK_FDS], struct unpack **ret, struct err *err);
+
+/* Waits for its end. Its failure becomes ours. */
+int unpack_wait(struct unpack *u, struct unpack_reply *ret, struct err *err);
+
+/* Kills it if it still runs. */
+void unpack_free(struct unpack *u);
+DEFINE_AUTO(struct unpack *, unpack_free)
+#endif
