@@ -23,7 +23,21 @@ struct config {
 int config_load(const char *system_dir, const char *local_dir, const char *user_dir, struct config *ret,
 		struct err *err);
 
-/* {"stage0":[…]}, one entry per thing configured, as "rkt config" prints it. */
+/*
+ * Reads the text of one file in a directory named dir_name ("auth.d") into what
+ * was read so far of the same configuration directory. path is for messages.
+ */
+int config_read_text(const char *dir_name, const char *path, const char *text, size_t len, struct config *level,
+		     struct err *err);
+
+/* Lets what upper says override what c says, thing by thing. upper is empty afterwards. */
+void config_override(struct config *c, struct config *upper);
+
+/*
+ * {"stage0":[…]} as "rkt config" prints it: one entry per domain and registry,
+ * then paths and stage1. Secrets are shown, as rkt does.
+ */
 char *config_text(const struct config *c, bool indent);
 void config_clear(struct config *c);
+static inline void config_clear_auto(struct config *c) { config_clear(c); }
 #endif
