@@ -123,6 +123,9 @@ void json_encode(struct json_writer *w, const char *key, const struct json_field
 /* The whole document as a string that the caller frees. */
 char *json_encode_text(const struct json_field *fields, const void *object, bool indent);
 
+/* Makes the zeroed struct at to a deep copy of the one at from. */
+void json_duplicate(const struct json_field *fields, const void *from, void *to);
+
 /* Frees all that decoding allocated and zeroes what the table names; the struct itself stays. */
 void json_clear(const struct json_field *fields, void *object);
 #endif

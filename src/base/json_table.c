@@ -360,6 +360,63 @@ char *json_encode_text(const struct json_field *fields, const void *object, bool
 	return json_writer_finish(w);
 }
 
+static void duplicate_list(const struct json_field *field, const struct list *from, struct list *to)
+{
+	size_t size = field->type == JSON_INTV ? sizeof(int64_t) : field->size;
+
+	to->items = from->n ? xcalloc(from->n, size) : NULL;
+	to->n = from->n;
+	for (size_t i = 0; field->type == JSON_LIST && i < from->n; i++)
+		json_duplicate(field->fields, (char *)from->items + i * size, (char *)to->items + i * size);
+	if (field->type == JSON_INTV && from->n)
+		memcpy(to->items, from->items, from->n * size);
+}
+
+static void duplicate_field(const struct json_field *field, const void *from, void *to)
+{
+	switch (field->type) {
+	case JSON_STRING:
+	case JSON_RAW:
+		*(char **)to = xstrdup(*(char *const *)from);
+		break;
+	case JSON_STRV:
+	case JSON_MAP:
+		*(char ***)to = strv_copy(*(char **const *)from);
+		break;
+	case JSON_INTV:
+	case JSON_LIST:
+		duplicate_list(field, from, to);
+		break;
+	case JSON_BOOL:
+		*(bool *)to = *(const bool *)from;
+		break;
+	case JSON_INT:
+		*(int64_t *)to = *(const int64_t *)from;
+		break;
+	case JSON_OPT_BOOL:
+		*(struct json_opt_bool *)to = *(const struct json_opt_bool *)from;
+		break;
+	case JSON_OPT_INT:
+		*(struct json_opt_int *)to = *(const struct json_opt_int *)from;
+		break;
+	case JSON_PTR:
+		if (!*(void *const *)from)
+			break;
+		*(void **)to = xcalloc(1, field->size);
+		json_duplicate(field->fields, *(void *const *)from, *(void **)to);
+		break;
+	case JSON_OBJECT:
+		json_duplicate(field->fields, from, to);
+		break;
+	}
+}
+
+void json_duplicate(const struct json_field *fields, const void *from, void *to)
+{
+	for (; fields->key; fields++)
+		duplicate_field(fields, (const char *)from + fields->at, (char *)to + fields->at);
+}
+
 static void clear_list(const struct json_field *field, struct list *list)
 {
 	for (size_t i = 0; field->type == JSON_LIST && i < list->n; i++)

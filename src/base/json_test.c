@@ -266,9 +266,9 @@ static void test_table_round_trip(void **state)
 		"\"size\":0,\"inPlace\":{\"name\":\"i\"},\"pointed\":{\"name\":\"p\",\"n\":3},"
 		"\"items\":[{\"name\":\"1\"},{\"name\":\"2\",\"n\":2}],\"map\":{\"x\":\"y=z\",\"\":\"\"},"
 		"\"raw\":{\"any\":[1.50,null]}}";
-	AUTO(free) char *compact_text = NULL, *indented = NULL, *empty = NULL;
+	AUTO(free) char *compact_text = NULL, *indented = NULL, *empty = NULL, *copied = NULL;
 	AUTO(err_clear) struct err err = {};
-	struct doc doc = {}, again = {};
+	struct doc doc = {}, again = {}, copy = {};
 
 	assert_int_equal(json_decode_text(text, strlen(text), doc_fields, &doc, &err), 0);
 	assert_int_equal(doc.n_ids, 2);
@@ -278,8 +278,12 @@ static void test_table_round_trip(void **state)
 	compact_text = json_encode_text(doc_fields, &doc, false);
 	assert_string_equal(compact_text, text);
 	indented = json_encode_text(doc_fields, &doc, true);
+	json_duplicate(doc_fields, &doc, &copy);
 	json_clear(doc_fields, &doc);
 	assert_memory_equal(&doc, &again, sizeof(doc));
+	copied = json_encode_text(doc_fields, &copy, false);
+	assert_string_equal(copied, text);
+	json_clear(doc_fields, &copy);
 	assert_int_equal(json_decode_text(indented, strlen(indented), doc_fields, &again, &err), 0);
 	free(compact_text);
 	compact_text = json_encode_text(doc_fields, &again, false);

@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <string.h>
+
 size_t utf8_next(const char *text, size_t len, uint32_t *ret)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -22,6 +24,21 @@ size_t utf8_next(const char *text, size_t len, uint32_t *ret)
 		return 0;
 	*ret = c;
 	return n;
+}
+
+bool utf8_is_valid(const char *s)
+{
+	const char *end = s + strlen(s);
+	uint32_t c;
+
+	while (s < end) {
+		size_t n = utf8_next(s, (size_t)(end - s), &c);
+
+		if (!n)
+			return false;
+		s += n;
+	}
+	return true;
 }
 
 bool utf8_is_control(uint32_t c)

@@ -47,7 +47,7 @@ struct image_manifest {
 };
 
 extern const struct json_field app_fields[], label_fields[], isolator_fields[], env_fields[],
-	image_manifest_fields[];
+	port_fields[], image_manifest_fields[];
 
 enum { MANIFEST_MAX_BYTES = 4 << 20 };	/* an image or pod manifest may not be larger (security.md F9) */
 
@@ -58,7 +58,11 @@ int image_manifest_read(const char *text, size_t len, struct image_manifest *m, 
 int image_manifest_check(const struct image_manifest *m, struct err *err);
 int app_check(const struct app *app, struct err *err);
 
-/* A deep copy, by way of the table. */
+/* What a document leaves out and has a default; reading a whole manifest does it. */
+void app_set_defaults(struct app *app);
+void port_set_defaults(struct port *port);
+
+/* A deep copy. NULL gives NULL. */
 struct app *app_copy(const struct app *app);
 void app_free(struct app *app);
 DEFINE_AUTO(struct app *, app_free)
