@@ -4,7 +4,7 @@
 
 #include "image/client.h"
 #include "pod/pod.h"
-#include "stage0/config.h"
+#include "stage0/settings.h"
 #include "store/store.h"
 /*
  * What commands are made of: finding images, preparing a pod, becoming it,

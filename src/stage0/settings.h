@@ -1,5 +1,5 @@
-#ifndef STAGE0_CONFIG_H
-#define STAGE0_CONFIG_H
+#ifndef STAGE0_SETTINGS_H
+#define STAGE0_SETTINGS_H
 #include "base/err.h"
 #include "base/json.h"
 /*

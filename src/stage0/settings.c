@@ -1,4 +1,4 @@
-#include "stage0/config.h"
+#include "stage0/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
