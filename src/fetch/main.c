@@ -1,0 +1,39 @@
+/*
+ * rkt-fetch: gets images and keys for rkt. It is started by rkt alone, without
+ * privileges, and speaks on one socket; see image/wire.h.
+ */
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "image/server.h"
+#include "image/wire.h"
+
+enum { EXIT_OURS = 254 };
+
+static bool is_socket(int fd)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct rlimit none = {};
+
+	log_set_prefix("rkt-fetch");
+	if (!is_socket(WIRE_FD_CONTROL)) {
+		log_info("this program is started by rkt");
+		return EXIT_OURS;
+	}
+	if (geteuid() == 0) {
+		log_info("refusing to run as root");
+		return EXIT_OURS;
+	}
+	(void)setrlimit(RLIMIT_CORE, &none);	/* a core would hold keys and URLs */
+	signal(SIGPIPE, SIG_IGN);		/* rkt-unpack giving up is an error to return */
+	return fetch_serve(WIRE_FD_CONTROL);
+}

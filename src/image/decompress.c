@@ -1,0 +1,337 @@
+#include "image/decompress.h"
+
+#include <bzlib.h>
+#include <isa-l/igzip_lib.h>
+#include <lzma.h>
+#include <stdbool.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+
+enum {
+	IN_ROOM = 256 << 10,
+	OUT_ROOM = 1 << 20,
+	HEAD_LEN = 512,
+	XZ_MEMORY_MAX = 256 << 20,
+	ZSTD_WINDOW_LOG_MAX = 27,	/* 128 MiB */
+};
+
+/* What a codec works on: it takes from in, puts to out, and moves both along. */
+struct stream {
+	const uint8_t *in;
+	size_t in_len;
+	uint8_t *out;
+	size_t out_room;
+	bool at_end;	/* no more input than in holds */
+	void *state;
+};
+
+enum step { STEP_MORE, STEP_END, STEP_BAD, STEP_MEMORY };
+
+struct codec {
+	const char *name;
+	const char *magic;
+	size_t magic_at, magic_len;
+	bool (*start)(struct stream *s);	/* also for the next member */
+	enum step (*step)(struct stream *s);
+	void (*stop)(struct stream *s);
+	bool joins;	/* step() itself goes from member to member */
+};
+
+static bool gzip_start(struct stream *s)
+{
+	struct inflate_state *state = s->state;
+
+	if (state) {
+		isal_inflate_reset(state);
+	} else {
+		state = xmalloc(sizeof(*state));
+		isal_inflate_init(state);
+	}
+	state->crc_flag = ISAL_GZIP;
+	s->state = state;
+	return true;
+}
+
+static enum step gzip_step(struct stream *s)
+{
+	struct inflate_state *state = s->state;
+	int r;
+
+	state->next_in = (uint8_t *)(uintptr_t)s->in;
+	state->avail_in = (uint32_t)s->in_len;
+	state->next_out = s->out;
+	state->avail_out = (uint32_t)s->out_room;
+	r = isal_inflate(state);
+	s->in = state->next_in;
+	s->in_len = state->avail_in;
+	s->out = state->next_out;
+	s->out_room = state->avail_out;
+	if (r < 0)
+		return STEP_BAD;
+	return state->block_state == ISAL_BLOCK_FINISH ? STEP_END : STEP_MORE;
+}
+
+static void free_state(struct stream *s) { free(s->state); }
+
+static bool bzip2_start(struct stream *s)
+{
+	bz_stream *state = s->state;
+
+	if (state)
+		BZ2_bzDecompressEnd(state);
+	else
+		state = xmalloc(sizeof(*state));
+	memset(state, 0, sizeof(*state));
+	s->state = state;
+	return BZ2_bzDecompressInit(state, 0, 0) == BZ_OK;
+}
+
+static enum step bzip2_step(struct stream *s)
+{
+	bz_stream *state = s->state;
+	int r;
+
+	state->next_in = (char *)(uintptr_t)s->in;
+	state->avail_in = (unsigned)s->in_len;
+	state->next_out = (char *)s->out;
+	state->avail_out = (unsigned)s->out_room;
+	r = BZ2_bzDecompress(state);
+	s->in = (uint8_t *)state->next_in;
+	s->in_len = state->avail_in;
+	s->out = (uint8_t *)state->next_out;
+	s->out_room = state->avail_out;
+	return r == BZ_OK ? STEP_MORE : r == BZ_STREAM_END ? STEP_END : r == BZ_MEM_ERROR ? STEP_MEMORY : STEP_BAD;
+}
+
+static void bzip2_stop(struct stream *s)
+{
+	if (s->state)
+		BZ2_bzDecompressEnd(s->state);
+	free(s->state);
+}
+
+static bool xz_start(struct stream *s)
+{
+	lzma_stream *state = s->state ? s->state : xcalloc(1, sizeof(*state));
+
+	s->state = state;
+	return lzma_stream_decoder(state, XZ_MEMORY_MAX, LZMA_CONCATENATED) == LZMA_OK;
+}
+
+static enum step xz_step(struct stream *s)
+{
+	lzma_stream *state = s->state;
+	lzma_ret r;
+
+	state->next_in = s->in;
+	state->avail_in = s->in_len;
+	state->next_out = s->out;
+	state->avail_out = s->out_room;
+	r = lzma_code(state, s->at_end ? LZMA_FINISH : LZMA_RUN);
+	s->in = state->next_in;
+	s->in_len = state->avail_in;
+	s->out = state->next_out;
+	s->out_room = state->avail_out;
+	if (r == LZMA_MEMLIMIT_ERROR || r == LZMA_MEM_ERROR)
+		return STEP_MEMORY;
+	return r == LZMA_STREAM_END ? STEP_END : r == LZMA_OK || r == LZMA_BUF_ERROR ? STEP_MORE : STEP_BAD;
+}
+
+static void xz_stop(struct stream *s)
+{
+	if (s->state)
+		lzma_end(s->state);
+	free(s->state);
+}
+
+static bool zstd_start(struct stream *s)
+{
+	if (!s->state)
+		s->state = ZSTD_createDCtx();
+	return s->state && !ZSTD_isError(ZSTD_DCtx_reset(s->state, ZSTD_reset_session_only)) &&
+	       !ZSTD_isError(ZSTD_DCtx_setParameter(s->state, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX));
+}
+
+static enum step zstd_step(struct stream *s)
+{
+	ZSTD_inBuffer in = { s->in, s->in_len, 0 };
+	ZSTD_outBuffer out = { s->out, s->out_room, 0 };
+	size_t r = ZSTD_decompressStream(s->state, &out, &in);
+
+	s->in += in.pos;
+	s->in_len -= in.pos;
+	s->out += out.pos;
+	s->out_room -= out.pos;
+	if (ZSTD_isError(r))
+		/* Its code for this is private; its words are not. */
+		return strstr(ZSTD_getErrorName(r), "memory") ? STEP_MEMORY : STEP_BAD;
+	return r == 0 ? STEP_END : STEP_MORE;
+}
+
+static void zstd_stop(struct stream *s) { ZSTD_freeDCtx(s->state); }
+
+static bool tar_start(struct stream *s) { return true; }
+
+/* Where a tar ends is for its reader to say; here it ends with the file. */
+static enum step tar_step(struct stream *s)
+{
+	size_t n = s->in_len < s->out_room ? s->in_len : s->out_room;
+
+	memcpy(s->out, s->in, n);
+	s->in += n;
+	s->in_len -= n;
+	s->out += n;
+	s->out_room -= n;
+	return s->at_end && !s->in_len ? STEP_END : STEP_MORE;
+}
+
+static void tar_stop(struct stream *s) { }
+
+static const struct codec codecs[] = {
+	{ "gzip",  "\x1f\x8b",              0,   2, gzip_start,  gzip_step,  free_state, false },
+	{ "bzip2", "BZh",                   0,   3, bzip2_start, bzip2_step, bzip2_stop, false },
+	{ "xz",    "\xfd" "7zXZ\0",         0,   6, xz_start,    xz_step,    xz_stop,    true },
+	{ "zstd",  "\x28\xb5\x2f\xfd",      0,   4, zstd_start,  zstd_step,  zstd_stop,  false },
+	{ "tar",   "ustar",                 257, 5, tar_start,   tar_step,   tar_stop,   true },
+};
+
+static const struct codec *codec_find(const void *head, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(codecs); i++)
+		if (len >= codecs[i].magic_at + codecs[i].magic_len &&
+		    memcmp((const char *)head + codecs[i].magic_at, codecs[i].magic, codecs[i].magic_len) == 0)
+			return &codecs[i];
+	return NULL;
+}
+
+const char *decompress_format(const void *head, size_t len)
+{
+	const struct codec *codec = codec_find(head, len);
+
+	return codec ? codec->name : NULL;
+}
+
+struct job {
+	const struct codec *codec;
+	struct stream s;
+	int in_fd, out_fd;
+	uint8_t *in, *out;
+	int64_t read, written, max;
+};
+
+/* Where in the file the codec stands. */
+static long long offset(const struct job *j) { return (long long)(j->read - (int64_t)j->s.in_len); }
+
+static int fill(struct job *j, struct err *err)
+{
+	size_t len = 0;
+	int r;
+
+	if (j->s.in_len || j->s.at_end)
+		return 0;
+	r = fd_read_upto(j->in_fd, j->in, IN_ROOM, &len);
+	if (r < 0)
+		return err_sys(err, r, "cannot read the image");
+	j->s.in = j->in;
+	j->s.in_len = len;
+	j->s.at_end = len < IN_ROOM;
+	j->read += (int64_t)len;
+	return 0;
+}
+
+static int flush(struct job *j, struct err *err)
+{
+	size_t len = (size_t)(j->s.out - j->out);
+	int r;
+
+	j->written += (int64_t)len;
+	if (j->written > j->max)
+		return err_set(err, -E2BIG, "the image unpacks to more than %lld bytes", (long long)j->max);
+	if (j->written > DECOMPRESS_RATIO_FROM && j->written / DECOMPRESS_RATIO_MAX > offset(j))
+		return err_set(err, -E2BIG, "the image unpacks to more than %d times its size", DECOMPRESS_RATIO_MAX);
+	r = fd_write_all(j->out_fd, j->out, len);
+	if (r < 0)
+		return err_sys(err, r, "cannot hand the image on");
+	j->s.out = j->out;
+	j->s.out_room = OUT_ROOM;
+	return 0;
+}
+
+/* After one member: is there another? 1: yes, 0: the file ends here. */
+static int next_member(struct job *j, struct err *err)
+{
+	int r = fill(j, err);
+	size_t n = j->codec->magic_len < j->s.in_len ? j->codec->magic_len : j->s.in_len;
+
+	if (r < 0)
+		return r;
+	if (!j->s.in_len)
+		return 0;
+	/* A magic that is cut by the buffer's end is left for start() and step() to judge. */
+	if (j->codec->joins || memcmp(j->s.in, j->codec->magic, n) != 0)
+		return err_set(err, -ERR_BAD_INPUT, "garbage after the end of the %s data at offset %lld",
+			       j->codec->name, offset(j));
+	if (!j->codec->start(&j->s))
+		return err_sys(err, -ENOMEM, "cannot read %s data", j->codec->name);
+	return 1;
+}
+
+/* Until the end of the file or a failure. */
+static int run(struct job *j, struct err *err)
+{
+	for (;;) {
+		size_t in_before, out_before = j->s.out_room;
+		enum step step;
+		int r = fill(j, err);
+
+		if (r < 0)
+			return r;
+		in_before = j->s.in_len;
+		step = j->codec->step(&j->s);
+		if (step == STEP_BAD)
+			return err_set(err, -ERR_BAD_INPUT, "corrupt %s data at offset %lld", j->codec->name, offset(j));
+		if (step == STEP_MEMORY)
+			return err_set(err, -E2BIG, "%s data at offset %lld asks for too much memory",
+				       j->codec->name, offset(j));
+		/* Standing still with nothing left means that the rest is missing. */
+		if (step == STEP_MORE && j->s.in_len == in_before && j->s.out_room == out_before)
+			return err_set(err, -ERR_BAD_INPUT, "%s data is %s at offset %lld", j->codec->name,
+				       in_before ? "corrupt" : "truncated", offset(j));
+		if (!j->s.out_room || step == STEP_END) {
+			r = flush(j, err);
+			if (r < 0)
+				return r;
+		}
+		if (step == STEP_END) {
+			r = next_member(j, err);
+			if (r <= 0)
+				return r;
+		}
+	}
+}
+
+int decompress(int in_fd, int out_fd, int64_t max, struct err *err)
+{
+	AUTO(free) uint8_t *in = xmalloc(IN_ROOM);
+	AUTO(free) uint8_t *out = xmalloc(OUT_ROOM);
+	struct job j = {
+		.in_fd = in_fd, .out_fd = out_fd, .in = in, .out = out, .max = max > 0 ? max : DECOMPRESS_MAX,
+		.s = { .out = out, .out_room = OUT_ROOM },
+	};
+	int r;
+
+	if (lseek(in_fd, 0, SEEK_SET) < 0)
+		return err_sys(err, -errno, "cannot read the image");
+	r = fill(&j, err);
+	if (r < 0)
+		return r;
+	j.codec = codec_find(in, j.s.in_len < HEAD_LEN ? j.s.in_len : HEAD_LEN);
+	if (!j.codec)
+		return err_set(err, -ERR_BAD_INPUT, "error: unknown image filetype");
+	r = j.codec->start(&j.s) ? run(&j, err) : err_sys(err, -ENOMEM, "cannot read %s data", j.codec->name);
+	j.codec->stop(&j.s);
+	return r;
+}

@@ -1,0 +1,56 @@
+#ifndef IMAGE_HTTP_H
+#define IMAGE_HTTP_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+/*
+ * HTTP GET for rkt-fetch, by libcurl. At most 10 redirects, each looked at
+ * before it is followed: never from https to http unless that was allowed by
+ * name. Certificates are checked, every size and every silence is bounded.
+ */
+enum { HTTP_REDIRECTS_MAX = 10, HTTP_HEADER_MAX = 64 << 10, HTTP_STALL_SECONDS = 30 };
+
+struct http_config {
+	bool skip_tls;			/* take any certificate */
+	bool allow_downgrade;		/* follow https to http */
+	int64_t stall_seconds;		/* below 100 bytes/s for so long: give up. 0: HTTP_STALL_SECONDS */
+	/* Called now and then; a negative return ends the transfer with it. total 0: unknown. */
+	int (*progress)(void *arg, int64_t done, int64_t total);
+	void *arg;
+};
+
+struct http;
+int http_new(const struct http_config *config, struct http **ret, struct err *err);
+void http_free(struct http *h);
+DEFINE_AUTO(struct http *, http_free)
+
+struct http_get {
+	const char *url;
+	const char *kind;		/* "signature" …, for messages */
+	int64_t max;			/* bytes of the body */
+	int64_t seconds_max;		/* for all of it; 0: no limit but the stall */
+	bool accept_202;
+	bool need_length;		/* refuse a body that ends when the connection does */
+	bool progress;
+	int fd;				/* where the body goes, from its start; -1: into *body */
+	struct buf *body;
+};
+
+/*
+ * 0: the body is there, whole. 202: accept_202 is set and the server asks for
+ * patience. -ERR_NOT_FOUND: 404 or 410. -E2BIG, -ETIMEDOUT, -ECONNREFUSED,
+ * -EPROTO (other status, broken answer, refused redirect), -EHOSTUNREACH.
+ * *ret_url, where given, is the last URL asked; the caller frees it.
+ */
+int http_get(struct http *h, const struct http_get *get, char **ret_url, struct err *err);
+
+/* May a redirect lead there? For http_get() and its tests. */
+int http_redirect_check(const char *from, const char *to, bool allow_downgrade, struct err *err);
+
+/* Is the host this machine itself? Proxies are not asked for it. */
+bool http_url_is_loopback(const char *url);
+bool http_url_is_secure(const char *url);	/* https */
+bool http_url_is_http(const char *url);		/* plain http */
+#endif

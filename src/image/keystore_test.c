@@ -1,0 +1,201 @@
+#include "image/keystore.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <cmocka.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+
+#define KEY_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define KEY_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+struct dirs { char *top, *vendor, *local; };
+
+static int set_up(void **state)
+{
+	struct dirs *d = xcalloc(1, sizeof(*d));
+
+	d->top = xasprintf("%s/rkt-test-XXXXXX", getenv("TMPDIR") ?: "/tmp");
+	if (!mkdtemp(d->top))
+		return -1;
+	d->vendor = xasprintf("%s/system", d->top);
+	d->local = xasprintf("%s/local", d->top);
+	*state = d;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct dirs *d = *state;
+	int r = tree_remove(AT_FDCWD, d->top);
+
+	free(d->top);
+	free(d->vendor);
+	free(d->local);
+	free(d);
+	return r;
+}
+
+static void put(const char *dir, const char *below, const char *name, const char *text)
+{
+	AUTO(free) char *parent = xasprintf("%s/trustedkeys/%s", dir, below);
+	AUTO(free) char *path = xasprintf("%s/%s", parent, name);
+
+	assert_int_equal(dir_make_all(AT_FDCWD, parent, 0755), 0);
+	assert_int_equal(file_write(AT_FDCWD, path, text, strlen(text), 0644), 0);
+}
+
+/* Loading and looking up must agree. Returns how many keys may sign name. */
+static size_t trusted(const struct dirs *d, const char *name, const char *fingerprint, bool want)
+{
+	struct trusted_key *keys = NULL;
+	bool found = false;
+	size_t n = 0;
+
+	assert_int_equal(keystore_load(d->vendor, d->local, name, &keys, &n, NULL), 0);
+	for (size_t i = 0; i < n; i++)
+		found |= str_eq(keys[i].fingerprint, fingerprint);
+	trusted_keys_free(keys, n);
+	assert_int_equal(found, want);
+	assert_int_equal(keystore_trusts(d->vendor, d->local, name, fingerprint), want);
+	return n;
+}
+
+static void nothing_there(void **state)
+{
+	assert_int_equal(trusted(*state, "example.com/app", KEY_A, false), 0);
+	assert_int_equal(trusted(*state, NULL, KEY_A, false), 0);
+}
+
+static void prefixes_end_at_a_slash(void **state)
+{
+	struct dirs *d = *state;
+
+	put(d->local, "prefix.d/example.com/foo", KEY_A, "a");
+	trusted(d, "example.com/foo", KEY_A, true);
+	trusted(d, "example.com/foo/bar", KEY_A, true);
+	trusted(d, "example.com/foobar", KEY_A, false);
+	trusted(d, "example.com", KEY_A, false);
+	trusted(d, "other.com/foo", KEY_A, false);
+	trusted(d, NULL, KEY_A, false);
+	assert_true(keystore_has_prefix_key(d->vendor, d->local, "example.com/foo/bar"));
+	assert_false(keystore_has_prefix_key(d->vendor, d->local, "example.com/foobar"));
+}
+
+static void root_keys(void **state)
+{
+	struct dirs *d = *state;
+
+	put(d->vendor, "root.d", KEY_A, "a");
+	trusted(d, "example.com/app", KEY_A, true);
+	trusted(d, NULL, KEY_A, true);
+	assert_false(keystore_has_prefix_key(d->vendor, d->local, "example.com/app"));
+}
+
+static void masks(void **state)
+{
+	struct dirs *d = *state;
+
+	put(d->vendor, "root.d", KEY_A, "a");
+	put(d->vendor, "prefix.d/example.com/foo", KEY_B, "b");
+	put(d->local, "root.d", KEY_A, "");
+	put(d->local, "prefix.d/example.com", KEY_B, "");	/* a shorter prefix, but the administrator's */
+	assert_int_equal(trusted(d, "example.com/foo", KEY_A, false), 0);
+	trusted(d, "example.com/foo", KEY_B, false);
+	assert_true(keystore_has_prefix_key(d->vendor, NULL, "example.com/foo"));
+	assert_false(keystore_has_prefix_key(d->vendor, d->local, "example.com/foo"));
+	put(d->local, "prefix.d/example.com/foo", KEY_B, "again");
+	trusted(d, "example.com/foo", KEY_B, true);
+}
+
+static void local_wins(void **state)
+{
+	struct dirs *d = *state;
+	struct trusted_key *keys = NULL;
+	size_t n = 0;
+
+	put(d->vendor, "root.d", KEY_A, "system");
+	put(d->local, "root.d", KEY_A, "local");
+	put(d->local, "root.d", "README", "no key");
+	assert_int_equal(keystore_load(d->vendor, d->local, NULL, &keys, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	assert_string_equal(keys[0].armor, "local");
+	assert_non_null(strstr(keys[0].path, "local/trustedkeys/root.d/" KEY_A));
+	trusted_keys_free(keys, n);
+}
+
+static void no_links(void **state)
+{
+	AUTO(err_clear) struct err err = {};
+	struct dirs *d = *state;
+	AUTO(free) char *path = xasprintf("%s/trustedkeys/root.d/" KEY_A, d->local);
+	struct trusted_key *keys = NULL;
+	size_t n = 0;
+
+	put(d->local, "root.d", KEY_B, "b");
+	assert_int_equal(symlink(KEY_B, path), 0);
+	assert_int_equal(keystore_load(d->vendor, d->local, NULL, &keys, &n, &err), -ELOOP);
+	assert_non_null(strstr(err.chain[1], "is not a regular file"));
+	assert_false(keystore_trusts(d->vendor, d->local, NULL, KEY_A));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);	/* and it does not wait for a writer */
+	assert_int_equal(keystore_load(d->vendor, d->local, NULL, &keys, &n, &err), -EINVAL);
+	assert_false(keystore_trusts(d->vendor, d->local, NULL, KEY_A));
+}
+
+static void odd_names(void **state)
+{
+	struct dirs *d = *state;
+	struct trusted_key *keys = NULL;
+	size_t n = 0;
+
+	put(d->local, "root.d", KEY_A, "a");
+	put(d->local, "prefix.d", "x", "x");
+	assert_int_equal(keystore_load(d->vendor, d->local, "../root.d", &keys, &n, NULL), -ERR_BAD_INPUT);
+	assert_int_equal(keystore_load(d->vendor, d->local, "a//b", &keys, &n, NULL), 0);
+	assert_false(keystore_trusts(d->vendor, d->local, "x", "../root.d/" KEY_A));
+	trusted_keys_free(keys, n);
+}
+
+static void adding(void **state)
+{
+	AUTO(free) char *path = NULL;
+	AUTO(free) char *root = NULL;
+	AUTO(free) char *none = NULL;
+	struct dirs *d = *state;
+	struct stat st;
+	mode_t mask = umask(077);
+
+	assert_int_equal(keystore_add(d->local, "example.com/foo", KEY_A, "armor", &path, NULL), 0);
+	umask(mask);
+	assert_true(str_ends(path, "/trustedkeys/prefix.d/example.com/foo/" KEY_A));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	*strrchr(path, '/') = 0;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	trusted(d, "example.com/foo", KEY_A, true);
+
+	assert_int_equal(keystore_add(d->local, NULL, KEY_B, "armor", &root, NULL), 0);
+	assert_true(str_ends(root, "/trustedkeys/root.d/" KEY_B));
+	assert_int_equal(keystore_add(d->local, "../x", KEY_B, "armor", &none, NULL), -ERR_BAD_INPUT);
+	assert_int_equal(keystore_add(d->local, NULL, "../x", "armor", &none, NULL), -ERR_BAD_INPUT);
+	assert_int_equal(keystore_add(d->local, NULL, KEY_B, "", &none, NULL), -ERR_BAD_INPUT);
+	assert_null(none);
+}
+
+int main(void)
+{
+#define WITH_DIRS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		WITH_DIRS(nothing_there), WITH_DIRS(prefixes_end_at_a_slash), WITH_DIRS(root_keys),
+		WITH_DIRS(masks), WITH_DIRS(local_wins), WITH_DIRS(no_links), WITH_DIRS(odd_names),
+		WITH_DIRS(adding),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

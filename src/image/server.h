@@ -1,0 +1,9 @@
+#ifndef IMAGE_SERVER_H
+#define IMAGE_SERVER_H
+/*
+ * What rkt-fetch does: takes one request from the socket, gets what it asks
+ * for, answers, and is done. Its other descriptors are those of image/wire.h.
+ * Returns the exit code: 0 once an answer was given.
+ */
+int fetch_serve(int control_fd);
+#endif

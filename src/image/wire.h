@@ -1,0 +1,81 @@
+#ifndef IMAGE_WIRE_H
+#define IMAGE_WIRE_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "spec/types.h"
+/*
+ * What rkt and rkt-fetch say to each other over a stream socket: JSON documents,
+ * each after its length (4 bytes, big endian). rkt sends one request; rkt-fetch
+ * answers with any number of "log" and "progress" and then one "image", "keys"
+ * or "error", and exits. rkt treats every reply as hostile bytes.
+ */
+enum { WIRE_MAX = 4 << 20 };
+
+/* Descriptors of rkt-fetch beside 0, 1, 2; /dev/null where a request needs none. */
+enum {
+	WIRE_FD_CONTROL = 3,	/* the socket */
+	WIRE_FD_DOWNLOAD,	/* a file without a name, to read and write: the archive as it came */
+	WIRE_FD_STREAM,		/* pipe: the uncompressed archive */
+	WIRE_FD_IMAGE,		/* "file": the image to copy */
+	WIRE_FD_SIGNATURE,	/* has_signature: read instead of what the source offers */
+	WIRE_FD_KEYS,		/* "keys": one per location that is a file, in order */
+};
+enum { WIRE_KEY_FILES_MAX = 32 };
+
+/* A key that may sign this image. */
+struct wire_trusted { char *fingerprint, *armor; };
+
+struct wire_location {
+	char *name;			/* path or URL, for messages and to fetch from */
+	bool file;			/* an fd of WIRE_FD_KEYS on */
+};
+
+struct wire_request {
+	char *action;			/* "name", "url", "file", "keys" */
+	char *name;			/* "name": of the image; "keys": the prefix to discover */
+	struct label *labels; size_t n_labels;	/* for templates, defaults added */
+	char *url;			/* "url" */
+	char *path;			/* "file": for messages */
+	bool has_signature;
+	struct wire_trusted *trusted; size_t n_trusted;
+	struct wire_location *locations; size_t n_locations;	/* "keys": none: discover */
+	bool skip_signature, skip_tls, allow_http, pubkey_http;
+	bool debug;			/* send "log" at all */
+	int64_t max_image, max_unpacked;	/* bytes; 0: the default ceiling */
+	int64_t stall_seconds;		/* how long less than 100 bytes/s is borne; 0: default */
+};
+
+struct wire_key {
+	char *location, *armor, *fingerprint;
+	char **subkeys, **identities;
+};
+
+struct wire_reply {
+	char *kind;			/* "log", "progress", "image", "keys", "error" */
+	char *text;			/* log */
+	char *label;			/* progress: "Downloading ACI" */
+	int64_t done, total;		/* progress; total 0: unknown */
+	char *source;			/* image: where its bytes came from */
+	char *fingerprint;		/* image: primary key that signed it, absent: not verified */
+	char **identities;		/* image: of that key */
+	struct wire_key *keys; size_t n_keys;
+	int64_t code;			/* error: negative, as in base/err.h */
+	char **chain;			/* error */
+};
+
+/* Each sends or takes one whole message. -EPIPE: the other end is gone. -EBADMSG: not what was agreed. */
+int wire_send_request(int fd, const struct wire_request *r);
+int wire_recv_request(int fd, struct wire_request *ret, struct err *err);
+int wire_send_reply(int fd, const struct wire_reply *r);
+int wire_recv_reply(int fd, struct wire_reply *ret, struct err *err);
+
+/* Is it a kind that was agreed, with what belongs to it? For wire_recv_reply() and its tests. */
+int wire_reply_check(const struct wire_reply *r, struct err *err);
+
+void wire_request_clear(struct wire_request *r);
+static inline void wire_request_clear_auto(struct wire_request *r) { wire_request_clear(r); }
+void wire_reply_clear(struct wire_reply *r);
+static inline void wire_reply_clear_auto(struct wire_reply *r) { wire_reply_clear(r); }
+#endif
