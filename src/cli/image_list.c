@@ -1,0 +1,50 @@
+#include <stdio.h>
+
+#include "base/human.h"
+#include "cli/commands.h"
+#include "cli/image_view.h"
+#include "cli/out.h"
+
+static void image_list_clear(void *args)
+{
+	struct image_list_args *a = args;
+
+	strv_free(a->fields);
+	strv_free(a->sort);
+}
+
+static int image_list_run(struct cli *cli, void *args, char **argv, struct err *err)
+{
+	const struct image_list_args *a = args;
+	AUTO(store_close) struct store *store = NULL;
+	AUTO(free) char *text = NULL;
+	struct image_info *list = NULL;
+	size_t n = 0, bad = 0;
+	int r;
+
+	r = store_open(cli->engine.data_dir, STORE_READ, &store, err);
+	if (r >= 0)
+		r = store_list(store, &list, &n, &bad, err);
+	if (r < 0)
+		return r;
+	image_list_sort(list, n, a);
+	if (a->format == FORMAT_TABLE)
+		text = image_list_table(list, n, a, time_now());
+	else
+		text = image_list_json(list, n, a->format == FORMAT_JSON_PRETTY);
+	image_infos_free(list, n);
+	out_text(text);
+	if (a->format != FORMAT_TABLE)
+		out_text("\n");
+	if (!bad)
+		return 0;
+	fflush(stdout);
+	fprintf(stderr, "%zu error(s) encountered when listing images: see --debug\n", bad);
+	return 0;
+}
+
+const struct cmd cmd_image_list = {
+	.name = "image list", .args = "", .help = "list images in the local store",
+	.opts = { image_list_opts }, .args_size = sizeof(struct image_list_args), .run = image_list_run,
+	.clear = image_list_clear,
+};

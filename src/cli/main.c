@@ -1,0 +1,253 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "cli/commands.h"
+#include "cli/out.h"
+#include "config.h"
+
+static const struct cmd *const commands[] = {
+	&cmd_cat_manifest, &cmd_completion, &cmd_config, &cmd_enter, &cmd_fetch, &cmd_gc, &cmd_help, &cmd_image,
+	&cmd_image_cat_manifest, &cmd_image_export, &cmd_image_extract, &cmd_image_fetch, &cmd_image_list,
+	&cmd_image_render, &cmd_image_rm, &cmd_image_verify, &cmd_list, &cmd_prepare, &cmd_rm, &cmd_run,
+	&cmd_run_prepared, &cmd_status, &cmd_stop, &cmd_trust, &cmd_version, NULL,
+};
+
+struct global_args {
+	bool debug, help, trust_keys_from_https;
+	const char *dir;			/* NULL: not given */
+	const char *system_config, *local_config, *user_config;
+	unsigned insecure;
+};
+
+static int take_insecure(void *args, const struct opt *opt, const char *value, struct err *err)
+{
+	return insecure_parse(value, &((struct global_args *)args)->insecure, err);
+}
+
+static int take_dir(void *args, const struct opt *opt, const char *value, struct err *err)
+{
+	if (!*value)
+		return err_set(err, -EINVAL, "\"\" is not a valid directory");
+	((struct global_args *)args)->dir = value;
+	return 0;
+}
+
+#define AT(member) offsetof(struct global_args, member)
+static const struct opt global_opts[] = {
+	{ "debug", 0, OPT_FLAG, AT(debug), NULL, "print out more debug information to stderr" },
+	{ "dir", 0, OPT_CALL, 0, "DIR", "rkt data directory", .def = DATA_DIR, .call = take_dir },
+	{ "help", 'h', OPT_FLAG, AT(help), NULL, "show this help" },
+	{ "insecure-options", 0, OPT_CALL, 0,
+	  "none|image|tls|ondisk|http|pubkey|capabilities|paths|seccomp|all-fetch|all-run|all",
+	  "comma-separated list of security features to switch off", .def = "none", .call = take_insecure },
+	{ "local-config", 0, OPT_STRING, AT(local_config), "DIR", "local configuration directory",
+	  .def = LOCAL_CONFIG_DIR },
+	{ "system-config", 0, OPT_STRING, AT(system_config), "DIR", "system configuration directory",
+	  .def = SYSTEM_CONFIG_DIR },
+	{ "trust-keys-from-https", 0, OPT_FLAG, AT(trust_keys_from_https), NULL,
+	  "trust signing keys that discovery offers over HTTPS, without asking" },
+	{ "user-config", 0, OPT_STRING, AT(user_config), "DIR", "user configuration directory" },
+	{}
+};
+static const struct opt *const globals[] = { global_opts, NULL };
+
+/* Helpers lie beside rkt in a build tree, else where they are installed. */
+static char *libexec_dir(void)
+{
+	AUTO(free) char *self = realpath("/proc/self/exe", NULL), *helper = NULL;
+
+	if (self && strrchr(self, '/')) {
+		*strrchr(self, '/') = 0;
+		helper = xasprintf("%s/rkt-fetch", self);
+		if (access(helper, X_OK) == 0)
+			return TAKE(self);
+	}
+	return xstrdup(LIBEXEC_DIR);
+}
+
+/* The flag, else the configured directory, else the default; absolute and without symlinks. */
+static int data_dir(const struct global_args *g, const struct config *config, char **ret, struct err *err)
+{
+	const char *dir = g->dir ? g->dir : config->data_dir ? config->data_dir : DATA_DIR;
+	AUTO(free) char *cwd = NULL, *whole = NULL;
+
+	*ret = realpath(dir, NULL);
+	if (*ret)
+		return 0;
+	if (errno != ENOENT)
+		return err_sys(err, -errno, "cannot evaluate dataDir \"%s\" real path", dir);
+	if (*dir == '/') {
+		*ret = path_clean(dir);
+		return 0;
+	}
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		return err_sys(err, -errno, "cannot tell the working directory");
+	whole = xasprintf("%s/%s", cwd, dir);
+	*ret = path_clean(whole);
+	return 0;
+}
+
+static int engine_open(struct engine *e, const struct global_args *g, struct err *err)
+{
+	int r;
+
+	e->system_config = xstrdup(g->system_config);
+	e->local_config = xstrdup(g->local_config);
+	e->user_config = xstrdup(g->user_config);
+	e->insecure = g->insecure;
+	e->debug = g->debug;
+	e->trust_keys_from_https = g->trust_keys_from_https;
+	e->libexec_dir = libexec_dir();
+	r = config_load(e->system_config, e->local_config, e->user_config, &e->config, err);
+	if (r < 0)
+		return err_wrap(err, r, "cannot get configuration");
+	return data_dir(g, &e->config, &e->data_dir, err);
+}
+
+static void engine_close(struct engine *e)
+{
+	config_clear(&e->config);
+	free(e->data_dir);
+	free(e->system_config);
+	free(e->local_config);
+	free(e->user_config);
+	free(e->libexec_dir);
+}
+
+static void show_help(const struct cmd *cmd)
+{
+	AUTO(free) char *text = cmd_help_text(commands, globals, cmd);
+
+	out_text(text);
+}
+
+/* A command line that makes no sense: its usage on stdout, why on stderr. */
+static int refuse(const struct cmd *cmd, const struct err *err)
+{
+	AUTO(free) char *words = err_text(err);
+
+	show_help(cmd);
+	fflush(stdout);
+	fprintf(stderr, "Error: %s\n\n", words);
+	return EXIT_FAILED;
+}
+
+static int fail(const struct cmd *cmd, int r, const struct err *err)
+{
+	if (r == -ERR_USAGE)
+		show_help(cmd);
+	fflush(stdout);
+	if (err->chain)
+		out_failure(err);
+	return EXIT_FAILED;
+}
+
+/* Runs the command with everything parsed. */
+static int run(const struct cmd *cmd, const struct global_args *g, void *args, char **words)
+{
+	AUTO(err_clear) struct err err = {};
+	struct cli cli = { .commands = commands, .globals = globals };
+	static char *no_words[] = { NULL };
+	size_t n = strv_len(words);
+	int r = 0;
+
+	if (n < (size_t)cmd->min || (cmd->max >= 0 && n > (size_t)cmd->max))
+		return fail(cmd, -ERR_USAGE, &err);
+	if (cmd->superuser && geteuid() != 0)
+		r = err_set(&err, -EPERM, "cannot run as unprivileged user");
+	if (r >= 0 && !cmd->plain)
+		r = engine_open(&cli.engine, g, &err);
+	if (r >= 0)
+		r = cmd->run(&cli, args, words ? words : no_words, &err);
+	if (r >= 0) {
+		int flushed = out_flush(&err);
+
+		/* Whoever read our output has gone, as "| head" does: nothing to tell. */
+		if (flushed == -EPIPE)
+			err_clear(&err);
+		if (flushed < 0)
+			r = flushed;
+	}
+	engine_close(&cli.engine);
+	return r < 0 ? fail(cmd, r, &err) : r;
+}
+
+static int parse_and_run(const struct cmd *cmd, char *const *argv, struct global_args *g)
+{
+	AUTO(err_clear) struct err err = {};
+	AUTO(strv_free) char **words = NULL;
+	AUTO(free) void *args = xcalloc(1, cmd->args_size + 1);
+	const struct opt_set sets[] = { { cmd->opts, args }, { globals, g } };
+	int r;
+
+	log_set_prefix(cmd_leaf(cmd));
+	opt_defaults(&sets[0]);
+	if (cmd->parse)
+		r = cmd->parse(sets, ARRAY_LEN(sets), argv, args, &err);
+	else
+		r = opt_parse(sets, ARRAY_LEN(sets), argv, cmd->first_ends, &words, &err);
+	log_set_debug(g->debug);
+	if (g->help) {
+		show_help(cmd);
+		r = 0;
+	} else if (r == -ERR_USAGE) {
+		r = refuse(cmd, &err);
+	} else if (r < 0) {
+		r = fail(cmd, r, &err);
+	} else {
+		r = run(cmd, g, args, words);
+	}
+	if (cmd->clear)
+		cmd->clear(args);
+	opt_clear(&sets[0]);
+	return r;
+}
+
+static int no_command(const struct global_args *g)
+{
+	show_help(NULL);
+	fflush(stdout);
+	if (g->help)
+		return 0;
+	fputs("rkt: missing command\n", stderr);
+	return EXIT_NO_COMMAND;
+}
+
+int main(int argc, char **argv)
+{
+	AUTO(err_clear) struct err err = {};
+	struct global_args g = {};
+	const struct opt_set set = { globals, &g };
+	const struct cmd *cmd = NULL;
+	int words;
+
+	/* Before anything is opened: no file of ours may become fd 0, 1 or 2. */
+	if (argc < 1 || fd_std_fix() < 0)
+		return EXIT_FAILED;
+	opt_defaults(&set);
+	for (argv++; (words = opt_take(&set, 1, argv, &err)) > 0; argv += words)
+		;
+	if (words < 0)
+		return refuse(NULL, &err);
+	words = cmd_find(commands, argv, &cmd, &err);
+	if (words < 0) {
+		AUTO(free) char *text = err_text(&err);
+
+		fprintf(stderr, "Error: %s\nRun 'rkt%s%s --help' for usage.\n", text, cmd ? " " : "", cmd ? cmd->name : "");
+		return EXIT_FAILED;
+	}
+	if (!cmd)
+		return no_command(&g);
+	if (!cmd->run) {
+		show_help(cmd);
+		return 0;
+	}
+	return parse_and_run(cmd, argv + words, &g);
+}

@@ -1,0 +1,37 @@
+#include "cli/out.h"
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/log.h"
+
+void out_line(const char *fmt, ...)
+{
+	AUTO(free) char *text = NULL, *shown = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	shown = str_printable(text);
+	puts(shown);
+}
+
+void out_text(const char *text) { fputs(text, stdout); }
+
+int out_flush(struct err *err)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	return err_sys(err, errno ? -errno : -EIO, "cannot write to standard output");
+}
+
+void out_failure(const struct err *err)
+{
+	AUTO(free) char *words = log_debugging() ? err_tree(err) : err_text(err);
+	AUTO(free) char *line = xasprintf("%s: %s\n", log_prefix(), words);
+
+	(void)fd_write_all(STDERR_FILENO, line, strlen(line));
+}
