@@ -1,6 +1,7 @@
 #include "base/human.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
@@ -163,4 +164,39 @@ int duration_parse(const char *s, int64_t *ret_ns)
 	}
 	*ret_ns = negative ? -sum : sum;
 	return 0;
+}
+
+/* n / unit with as many digits behind the point as it takes. */
+static char *with_fraction(uint64_t n, uint64_t unit, const char *name)
+{
+	char digits[12] = "";
+	uint64_t rest = n % unit;
+	size_t len = 0;
+
+	for (uint64_t place = unit / 10; rest && place; place /= 10) {
+		digits[len++] = (char)('0' + rest / place);
+		rest %= place;
+	}
+	return xasprintf("%" PRIu64 "%s%s%s", n / unit, len ? "." : "", digits, name);
+}
+
+char *human_duration(int64_t ns)
+{
+	uint64_t n = ns < 0 ? -(uint64_t)ns : (uint64_t)ns, seconds = n / NS_PER_SECOND;
+	const char *sign = ns < 0 ? "-" : "";
+	AUTO(free) char *tail = NULL;
+
+	if (!n)
+		return xstrdup("0s");
+	if (n < 1000)
+		return xasprintf("%s%" PRIu64 "ns", sign, n);
+	if (n < NS_PER_SECOND)
+		tail = n < 1000000 ? with_fraction(n, 1000, "µs") : with_fraction(n, 1000000, "ms");
+	else
+		tail = with_fraction(n - seconds / 60 * 60 * NS_PER_SECOND, NS_PER_SECOND, "s");
+	if (seconds < 60)
+		return xasprintf("%s%s", sign, tail);
+	if (seconds < 3600)
+		return xasprintf("%s%" PRIu64 "m%s", sign, seconds / 60, tail);
+	return xasprintf("%s%" PRIu64 "h%" PRIu64 "m%s", sign, seconds / 3600, seconds / 60 % 60, tail);
 }

@@ -21,4 +21,7 @@ char *human_size(uint64_t bytes);
 
 /* Go's durations: "300ms", "1.5h", "2h45m", "-1s", "0". -EINVAL: none, -ERANGE: too long. */
 int duration_parse(const char *s, int64_t *ret_ns);
+
+/* The same written as Go does: "30m0s", "24h0m0s", "1.5s", "300ms", "0s". */
+char *human_duration(int64_t ns);
 #endif

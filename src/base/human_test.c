@@ -95,10 +95,26 @@ static void durations(void **state)
 	assert_int_equal(duration_parse("99999999999h", &ns), -ERANGE);
 }
 
+static void test_duration_text(void **state)
+{
+	static const struct { int64_t ns; const char *text; } cases[] = {
+		{ 0, "0s" }, { 1, "1ns" }, { 1500, "1.5µs" }, { 300000000, "300ms" }, { 1500000000, "1.5s" },
+		{ 1800000000000, "30m0s" }, { 86400000000000, "24h0m0s" }, { 61000000001, "1m1.000000001s" },
+		{ -9000000000, "-9s" }, { INT64_MIN, "-2562047h47m16.854775808s" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		AUTO(free) char *text = human_duration(cases[i].ns);
+
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ago), cmocka_unit_test(absolute), cmocka_unit_test(sizes), cmocka_unit_test(durations),
+		cmocka_unit_test(test_duration_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
