@@ -54,13 +54,21 @@ int pod_find(struct pods *pods, const char *uuid_prefix, struct pod *ret, struct
 /* Reads "UUID" from a --uuid-file. */
 int uuid_file_read(const char *path, char **ret, struct err *err);
 
-/* Takes the lock without waiting. -EWOULDBLOCK: somebody holds it. -ESTALE: the pod moved or went meanwhile. */
+/*
+ * Takes the lock without waiting. The state is then the one of a pod that
+ * nobody else holds. -EWOULDBLOCK: somebody holds it. -ESTALE: the pod moved or
+ * went meanwhile.
+ */
 int pod_lock(struct pods *pods, struct pod *pod, struct err *err);
 
-/* Looks at the state afresh (the pod may have moved: fd is reopened if so). -ERR_NOT_FOUND: gone. */
+/* Looks at the state afresh; the fd stays right wherever the pod moved. -ERR_NOT_FOUND: gone. */
 int pod_refresh(struct pods *pods, struct pod *pod, struct err *err);
 
-/* Waits until the pod is no longer running, or the timeout (ms, -1: none) is over: -ETIMEDOUT. */
+/*
+ * Waits until the pod has ended (one that is not started yet: has been started
+ * and ended, or was given up), or the timeout (ms, -1: none) is over:
+ * -ETIMEDOUT. 0 as well for a pod that is collected by then.
+ */
 int pod_wait_exited(struct pods *pods, struct pod *pod, int64_t timeout_ms, struct err *err);
 
 /* Which states to walk; a bit per enum pod_state. */
@@ -80,11 +88,18 @@ int64_t pod_started_at(const struct pod *pod);	/* ns; 0: not started */
 int64_t pod_gc_marked_at(const struct pod *pod);	/* ns: ctime of the directory in a garbage state; else 0 */
 pid_t pod_pid(const struct pod *pod);		/* of "pid", else "ppid"; 0: none known */
 
+/*
+ * Process 1 inside a running pod: "pid", or the only child of "ppid". A number
+ * in a file may be another process's by now: this one, or one it descends from,
+ * has the pod's lock open. -ERR_STATE: not started yet, or over.
+ */
+int pod_container_pid(const struct pod *pod, pid_t *ret, struct err *err);
+
 /* Exit code of an app from rkt/status/APP, wherever the stage1 left it. -ERR_NOT_FOUND: none recorded. */
 int pod_app_exit_code(const struct pod *pod, const char *app, int *ret, struct err *err);
 int64_t pod_app_finished_at(const struct pod *pod, const char *app);	/* ns: mtime of that file; 0: unknown */
 
-/* The tree an app or (app NULL) the stage1 stands on; the caller frees it. NULL: none (--no-overlay). */
+/* The tree an app or (app NULL) the stage1 comes from; the caller frees it. NULL: none known (apps with --no-overlay). */
 char *pod_tree_id(const struct pod *pod, const char *app);
 
 /* Does any pod in pods/ stand on this tree? For store_remove() and store_sweep(). */

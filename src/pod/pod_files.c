@@ -88,7 +88,7 @@ static int read_line_at(int dir_fd, const char *path, char **ret)
 	return fd < 0 ? -errno : read_line(fd, ret);
 }
 
-static pid_t pid_in(const struct pod *pod, const char *name)
+pid_t pod_read_pid(const struct pod *pod, const char *name)
 {
 	AUTO(free) char *text = NULL;
 	unsigned long long pid;
@@ -100,9 +100,9 @@ static pid_t pid_in(const struct pod *pod, const char *name)
 
 pid_t pod_pid(const struct pod *pod)
 {
-	pid_t pid = pid_in(pod, POD_PID);
+	pid_t pid = pod_read_pid(pod, POD_PID);
 
-	return pid ? pid : pid_in(pod, POD_PPID);
+	return pid ? pid : pod_read_pid(pod, POD_PPID);
 }
 
 /* A name out of a manifest or a directory, before it becomes part of a path. */
@@ -145,13 +145,17 @@ char *pod_tree_id(const struct pod *pod, const char *app)
 
 /* --- what the stage1 leaves --------------------------------------------- */
 
-/* The directory that stage1's root file system writes into: its own copy, or the overlay's upper. */
+/* The directory that stage1's root file system writes into: the overlay's upper, or a copy of its own. */
 static int open_stage1_files(const struct pod *pod)
 {
 	AUTO(free) char *tree = pod_tree_id(pod, NULL);
-	AUTO(free) char *path = tree ? xasprintf(POD_OVERLAY "/%s/upper", tree) : xstrdup(POD_STAGE1_ROOTFS);
-	int fd = openat(pod->fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO(free) char *upper = tree ? xasprintf(POD_OVERLAY "/%s/upper", tree) : NULL;
+	int fd = -1;
 
+	if (upper)
+		fd = openat(pod->fd, upper, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (!upper || (fd < 0 && errno == ENOENT))
+		fd = openat(pod->fd, POD_STAGE1_ROOTFS, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 

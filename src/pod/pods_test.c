@@ -101,12 +101,11 @@ static char *path_of(const char *dir, const struct pod *pod)
 }
 
 /* A pod as a dead process left it. */
-static char *make_dead(struct fixture *f, const char *dir, const char *uuid)
+static void make_dead(struct fixture *f, const char *dir, const char *uuid)
 {
 	AUTO(free) char *path = xasprintf("pods/%s/%s", dir, uuid);
 
 	assert_int_equal(dir_make(f->fd, path, 0750), 0);
-	return TAKE(path);
 }
 
 /* --- tests -------------------------------------------------------------- */
@@ -251,7 +250,8 @@ static void test_states(void **state)
 		struct holder h;
 
 		uuid_new(uuid);
-		path = make_dead(f, cases[i].dir, uuid);
+		make_dead(f, cases[i].dir, uuid);
+		path = xasprintf("pods/%s/%s", cases[i].dir, uuid);
 		assert_int_equal(pod_find(f->pods, uuid, &pod, NULL), 0);
 		assert_int_equal(pod.state, cases[i].free);
 		assert_string_equal(pod_state_name(pod.state), cases[i].words);
@@ -298,10 +298,10 @@ static void test_find(void **state)
 	struct fixture *f = *state;
 	AUTO(pod_close) struct pod pod = POD_NONE;
 	AUTO(err_clear) struct err err = {};
-	AUTO(free) char *a = make_dead(f, "run", "aaaa1111-0000-4000-8000-000000000001");
-	AUTO(free) char *b = make_dead(f, "prepare", "aaaa2222-0000-4000-8000-000000000002");
-	AUTO(free) char *c = make_dead(f, "garbage", "aaaa2222-0000-4000-8000-000000000003");
 
+	make_dead(f, "run", "aaaa1111-0000-4000-8000-000000000001");
+	make_dead(f, "prepare", "aaaa2222-0000-4000-8000-000000000002");
+	make_dead(f, "garbage", "aaaa2222-0000-4000-8000-000000000003");
 	assert_int_equal(pod_find(f->pods, "", &pod, &err), -ERR_BAD_INPUT);
 	assert_words(&err, "UUID cannot be empty");
 	assert_int_equal(pod_find(f->pods, "bb", &pod, &err), -ERR_NOT_FOUND);
@@ -326,14 +326,14 @@ static void test_find(void **state)
 static void test_list(void **state)
 {
 	struct fixture *f = *state;
-	AUTO(free) char *a = make_dead(f, "run", "cccc0000-0000-4000-8000-000000000001");
-	AUTO(free) char *b = make_dead(f, "prepare", "bbbb0000-0000-4000-8000-000000000002");
-	AUTO(free) char *c = make_dead(f, "garbage", "aaaa0000-0000-4000-8000-000000000003");
-	/* Seen in two directories, as a move between two looks shows it. */
-	AUTO(free) char *d = make_dead(f, "exited-garbage", "cccc0000-0000-4000-8000-000000000001");
 	struct pod *list = NULL;
 	size_t n = 0;
 
+	make_dead(f, "run", "cccc0000-0000-4000-8000-000000000001");
+	make_dead(f, "prepare", "bbbb0000-0000-4000-8000-000000000002");
+	make_dead(f, "garbage", "aaaa0000-0000-4000-8000-000000000003");
+	/* Seen in two directories, as a move between two looks shows it. */
+	make_dead(f, "exited-garbage", "cccc0000-0000-4000-8000-000000000001");
 	assert_int_equal(dir_make(f->fd, "pods/run/lost+found", 0700), 0);
 	assert_int_equal(symlinkat("/", f->fd, "pods/run/dddd0000-0000-4000-8000-000000000001"), 0);
 	assert_int_equal(pods_list(f->pods, POD_MASK_LISTED, &list, &n, NULL), 0);
@@ -408,6 +408,7 @@ static void test_exit_codes(void **state)
 		assert_true(pod_app_exit_code(&pod, "evil", &code, NULL) < 0);
 		assert_int_equal(pod_app_finished_at(&pod, "evil"), 0);
 		assert_true(pod_app_exit_code(&pod, "../status/app", &code, NULL) < 0);
+		assert_int_equal(tree_remove(pod.fd, POD_STAGE1), 0);
 	}
 }
 
@@ -447,11 +448,13 @@ static void test_wait(void **state)
 {
 	struct fixture *f = *state;
 	AUTO(pod_close) struct pod pod = POD_NONE;
-	AUTO(free) char *path = make_dead(f, "run", "aaaa1111-0000-4000-8000-000000000001");
+	AUTO(free) char *path = xstrdup("pods/run/aaaa1111-0000-4000-8000-000000000001");
 	AUTO(err_clear) struct err err = {};
-	struct holder h = hold(f, path);
+	struct holder h;
 	pid_t helper;
 
+	make_dead(f, "run", "aaaa1111-0000-4000-8000-000000000001");
+	h = hold(f, path);
 	assert_int_equal(pod_find(f->pods, "aaaa", &pod, NULL), 0);
 	assert_int_equal(pod_wait_exited(f->pods, &pod, 0, NULL), -ETIMEDOUT);
 	assert_int_equal(pod_wait_exited(f->pods, &pod, 20, &err), -ETIMEDOUT);
