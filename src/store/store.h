@@ -13,7 +13,8 @@
  *   cas/imageManifest/sha512/XX/KEY  its manifest, the bytes of the archive
  *   cas/image/KEY                    what is known of it (one JSON file; mtime: last used)
  *   cas/name/NAME/KEY                link to it by name, "/" of the name written as ","
- *   cas/tree/deps-KEY/rootfs         its files, ready to be a lower layer
+ *   cas/tree/deps-KEY/               rootfs: its files, ready to be a lower layer; manifest; image (whose it
+ *                                    is); rendered (it is whole); work.* is being made or removed
  *   cas/tmp/                         work in progress; every entry is flocked by whoever works on it
  *   cas/lock                         flock: shared while using or adding images, exclusive to remove
  *
@@ -23,8 +24,10 @@
  * removed by store_sweep().
  *
  * Directories are made as needed, with the modes of inventory 4.7 (root:rkt
- * where the group exists); trees lie below a 0700 directory, so that no setuid
- * file of an image is within reach of a local user.
+ * where the group exists); trees lie below a 0700 directory of root's, so that
+ * no setuid file of an image is within reach of a local user. The group rkt may
+ * add and remove images, but not vouch for one: verified_by counts only in a
+ * file of root's (or of the caller's own).
  */
 struct store;
 
@@ -84,6 +87,9 @@ int store_read_manifest(struct store *s, const struct image_info *i, struct imag
 int store_read_manifest_text(struct store *s, const struct image_info *i, char **ret, struct err *err);
 int store_open_blob(struct store *s, const struct image_info *i, int *ret_fd, struct err *err);
 
+/* A file without a name below cas/tmp to download into: gone when it is closed. */
+int store_temp_file(struct store *s, int *ret_fd, struct err *err);
+
 /* Notes that the image was used now. Failure is not one. */
 void store_touch(struct store *s, const struct image_info *i);
 
@@ -124,7 +130,10 @@ int import_commit(struct import *i, struct image_info *info, struct err *err);
 void import_free(struct import *i);
 DEFINE_AUTO(struct import *, import_free)
 
-/* Renders the tree of an image that has none yet. Root only. Fills info->tree and tree_size. */
+/*
+ * Renders the tree of an image. Root only. Fills info->tree and tree_size. If
+ * info names a tree already, that one is replaced (it was found damaged).
+ */
 int store_render(struct store *s, int unpack_exe_fd, struct image_info *info, struct err *err);
 
 /*

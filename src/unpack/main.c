@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
-#include "spec/types.h"
+#include "spec/image.h"
 #include "store/compare.h"
 #include "store/digest.h"
 #include "store/extract.h"
@@ -110,6 +110,20 @@ static int extract(unsigned flags, struct unpack_reply *reply, struct err *err)
 	return r < 0 ? r : fill_reply(&d, reply, err);
 }
 
+static int compare_manifest(const struct digest_result *d, struct err *err)
+{
+	AUTO(free) char *text = NULL;
+	size_t len = 0;
+	int r;
+
+	r = file_read(UNPACK_FD_TREE, "manifest", MANIFEST_MAX_BYTES, &text, &len);
+	if (r < 0)
+		return err_sys(err, r, "cannot read the tree's 'manifest'");
+	if (len != d->tar.manifest_len || memcmp(text, d->tar.manifest, len) != 0)
+		return err_set(err, -ERR_BAD_INPUT, "'manifest' has other contents");
+	return 0;
+}
+
 /* The tree is compared with a fresh one: what the archive means is decided in one place only. */
 static int verify(unsigned flags, struct unpack_reply *reply, struct err *err)
 {
@@ -125,6 +139,8 @@ static int verify(unsigned flags, struct unpack_reply *reply, struct err *err)
 	r = make_rootfs(UNPACK_FD_DIR, &rootfs_fd, err);
 	if (r >= 0)
 		r = run_archive(UNPACK_FD_BLOB, -1, rootfs_fd, &d, err);
+	if (r >= 0)
+		r = compare_manifest(&d, err);
 	free(TAKE(d.tar.manifest));
 	if (r < 0)
 		return r;

@@ -1,0 +1,219 @@
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "spec/reference.h"
+#include "store/facts.h"
+#include "store/names.h"
+
+enum { PREFIX_MIN = 7 + 2 };
+
+struct list {
+	struct store *store;
+	struct image_info *items;
+	size_t n, room, bad;
+};
+
+static void list_clear(struct list *l)
+{
+	image_infos_free(l->items, l->n);
+}
+static void list_clear_auto(struct list *l) { list_clear(l); }
+
+/* What cannot be read is counted; what vanished meanwhile was never there. */
+static void list_add(struct list *l, const char *key)
+{
+	struct image_info info;
+	int r;
+
+	r = facts_load(l->store, key, &info, NULL);
+	if (r < 0) {
+		l->bad += r != -ERR_NOT_FOUND;
+		return;
+	}
+	if (l->n == l->room) {
+		l->room = l->room ? 2 * l->room : 16;
+		l->items = xreallocarray(l->items, l->room, sizeof(*l->items));
+	}
+	l->items[l->n++] = info;
+}
+
+static int list_each(void *arg, int dir_fd, const char *name)
+{
+	(void)dir_fd;
+	if (store_key_valid(name))
+		list_add(arg, name);
+	return 0;
+}
+
+int store_list(struct store *s, struct image_info **ret, size_t *ret_n, size_t *ret_bad, struct err *err)
+{
+	struct list list = { .store = s };
+	int r = 0;
+
+	if (s->cas_fd >= 0)
+		r = store_each(s->cas_fd, "image", list_each, &list);
+	if (r < 0) {
+		list_clear(&list);
+		return err_sys(err, r, "cannot list the images in '%s'", s->path);
+	}
+	*ret = list.items;
+	*ret_n = list.n;
+	if (ret_bad)
+		*ret_bad = list.bad;
+	return 0;
+}
+
+static int prefix_check(const char *prefix, struct err *err)
+{
+	if (!str_starts(prefix, "sha512-"))
+		return err_set(err, -ERR_BAD_INPUT, "wrong key prefix");
+	if (strlen(prefix) < PREFIX_MIN)
+		return err_set(err, -ERR_BAD_INPUT, "image ID too short");
+	return image_id_check(prefix, err);
+}
+
+struct prefix_search {
+	const char *prefix;
+	char *key;
+	size_t found;
+};
+
+static int prefix_each(void *arg, int dir_fd, const char *name)
+{
+	struct prefix_search *search = arg;
+
+	(void)dir_fd;
+	if (!store_key_valid(name) || !str_starts(name, search->prefix))
+		return 0;
+	if (!search->found++)
+		search->key = xstrdup(name);
+	return 0;
+}
+
+static int find_key(struct store *s, const char *prefix, char **ret, struct err *err)
+{
+	struct prefix_search search = { .prefix = prefix };
+	int r = 0;
+
+	if (s->cas_fd >= 0)
+		r = store_each(s->cas_fd, "image", prefix_each, &search);
+	if (r >= 0 && search.found == 1) {
+		*ret = search.key;
+		return 0;
+	}
+	free(search.key);
+	if (r < 0)
+		return err_sys(err, r, "cannot list the images in '%s'", s->path);
+	if (!search.found)
+		return err_set(err, -ERR_NOT_FOUND, "no image IDs found");
+	return err_set(err, -ERR_AMBIGUOUS, "ambiguous image ID: \"%s\"", prefix);
+}
+
+int store_find_id(struct store *s, const char *prefix, struct image_info *ret, struct err *err)
+{
+	AUTO(free) char *key = NULL;
+	int r;
+
+	r = prefix_check(prefix, err);
+	if (r >= 0 && strlen(prefix) >= IMAGE_KEY_LEN)
+		key = store_key(prefix);
+	else if (r >= 0)
+		r = find_key(s, prefix, &key, err);
+	if (r < 0)
+		return r;
+	r = facts_load(s, key, ret, err);
+	if (r == -ERR_NOT_FOUND)
+		return err_set(err, r, "no image IDs found");
+	/* A key is less than an ID: with another tail it is another image. */
+	if (r >= 0 && !str_starts(ret->id, prefix)) {
+		image_info_clear(ret);
+		return err_set(err, -ERR_NOT_FOUND, "no image IDs found");
+	}
+	return r;
+}
+
+static bool labels_fit(const struct image_info *i, const struct label *labels, size_t n)
+{
+	for (size_t k = 0; k < n; k++)
+		if (!str_eq(label_get(i->labels, i->n_labels, labels[k].name), labels[k].value))
+			return false;
+	return true;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct image_info *l = a, *r = b;
+
+	if (l->import_time != r->import_time)
+		return l->import_time < r->import_time ? 1 : -1;
+	return strcmp(l->id, r->id);	/* any order, but always the same */
+}
+
+static int latest_first(const void *a, const void *b)
+{
+	const struct image_info *l = a, *r = b;
+
+	return l->latest != r->latest ? (int)r->latest - (int)l->latest : newest_first(a, b);
+}
+
+static int load_named(struct store *s, const char *name, struct list *list, struct err *err)
+{
+	AUTO(free) char *dir = NULL;
+	int r;
+
+	r = names_path(name, &dir, err);
+	if (r < 0)
+		return r;
+	r = s->cas_fd < 0 ? 0 : store_each(s->cas_fd, dir, list_each, list);
+	return r < 0 ? err_sys(err, r, "cannot read '%s/cas/%s'", s->path, dir) : 0;
+}
+
+int store_find_name(struct store *s, const char *name, const struct label *labels, size_t n_labels,
+		    bool (*accept)(void *arg, const struct image_info *), void *arg,
+		    struct image_info *ret, struct err *err)
+{
+	AUTO(list_clear) struct list list = { .store = s };
+	bool versioned = label_get(labels, n_labels, "version");
+	int r;
+
+	r = load_named(s, name, &list, err);
+	if (r < 0)
+		return r;
+	if (list.n)
+		qsort(list.items, list.n, sizeof(*list.items), versioned ? newest_first : latest_first);
+	for (size_t i = 0; i < list.n; i++) {
+		struct image_info *info = &list.items[i];
+
+		if (!str_eq(info->name, name) || !labels_fit(info, labels, n_labels))
+			continue;
+		if (accept && !accept(arg, info))
+			continue;
+		*ret = *info;
+		*info = (struct image_info){};
+		return 0;
+	}
+	return err_set(err, -ERR_NOT_FOUND, "cannot find image \"%s\"", name);
+}
+
+int store_find(struct store *s, const char *text, struct image_info *ret, struct err *err)
+{
+	AUTO(free) char *name = NULL;
+	struct label *labels = NULL;
+	size_t n = 0;
+	int r;
+
+	if (str_starts(text, "sha512-")) {
+		r = store_find_id(s, text, ret, err);
+		return r < 0 ? err_wrap(err, r, "cannot resolve image ID") : 0;
+	}
+	r = app_string_parse(text, &name, &labels, &n, err);
+	if (r < 0)
+		return err_wrap(err, r, "cannot parse the image name \"%s\"", text);
+	r = store_find_name(s, name, labels, n, NULL, NULL, ret, err);
+	labels_free(labels, n);
+	if (r == -ERR_NOT_FOUND)
+		return err_set(err, r, "cannot find image \"%s\"", text);
+	return r;
+}

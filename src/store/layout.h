@@ -1,0 +1,54 @@
+#ifndef STORE_LAYOUT_H
+#define STORE_LAYOUT_H
+#include "store/store.h"
+/*
+ * What the files of this folder share: where things lie, and the locks.
+ *
+ * The group rkt may write everywhere but below cas/tree, so whatever root is to
+ * believe later must not rest on a name there: facts and manifests count as
+ * root's word only when root owns them (facts_load), trees are reached through
+ * a directory of root's alone (store_tree_dir), and a blob is hashed whenever
+ * it is unpacked.
+ */
+enum {
+	STORE_DIR_MODE = 02770,
+	STORE_TREE_MODE = 02700,
+	STORE_FILE_MODE = 0660,
+	FACTS_MAX_BYTES = 256 << 10,
+};
+
+struct store {
+	char *path;		/* the data directory, for messages */
+	int cas_fd;		/* -1: no store is there yet */
+	int tree_fd;		/* -1: not opened yet */
+	int lock_fd;
+	enum store_mode mode;
+	bool shared;		/* we hold the shared lock */
+};
+
+/* The first IMAGE_KEY_LEN bytes of an ID; the caller frees it. */
+char *store_key(const char *id);
+bool store_key_valid(const char *name);		/* "sha512-" and 64 lower-case hex digits, no more */
+bool store_tree_valid(const char *name);	/* "deps-sha512-" and 64 of them */
+
+/* "blob/sha512/XX/KEY", below cas; the caller frees it. */
+char *store_sharded(const char *kind, const char *key);
+
+/* Makes the directory that a sharded path lies in, and that lasting. */
+int store_make_shard(struct store *s, const char *kind, const char *key, struct err *err);
+
+/* cas/tree, held against being exchanged by others. -ERR_NOT_FOUND, -EACCES. */
+int store_tree_dir(struct store *s, int *ret_fd, struct err *err);
+
+/* Calls each() for every entry of a directory below cas, which need not be there. A failure of it ends the walk. */
+int store_each(int dir_fd, const char *path, int (*each)(void *arg, int dir_fd, const char *name), void *arg);
+
+/*
+ * The exclusive lock, in place of our own shared one if we have it, which
+ * store_unlock_exclusive() brings back. store_try_exclusive(): -EWOULDBLOCK
+ * when others, or we ourselves, use the store.
+ */
+int store_lock_exclusive(struct store *s, struct err *err);
+int store_try_exclusive(struct store *s, struct err *err);
+void store_unlock_exclusive(struct store *s);
+#endif

@@ -1,0 +1,183 @@
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/crash.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "store/facts.h"
+#include "store/names.h"
+#include "store/temp.h"
+
+static void drop_sharded(struct store *s, const char *kind, const char *key, bool *left)
+{
+	AUTO(free) char *path = store_sharded(kind, key);
+
+	crash_at("blob-unlink");
+	if (unlinkat(s->cas_fd, path, 0) < 0 && errno != ENOENT) {
+		log_warn("cannot remove '%s/cas/%s': %s", s->path, path, strerror(errno));
+		*left = true;
+	}
+}
+
+/* Under another name first: a tree is whole or is not there, also when we are killed on the way. */
+static int drop_tree(struct store *s, const char *tree, struct err *err)
+{
+	AUTO(free) char *work = name_random("work");
+	int tree_fd, r;
+
+	r = store_tree_dir(s, &tree_fd, err);
+	if (r < 0)
+		return r == -ERR_NOT_FOUND ? 0 : r;
+	crash_at("tree-remove");
+	if (renameat(tree_fd, tree, tree_fd, work) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, -errno, "cannot remove the tree '%s'", tree);
+	r = tree_remove(tree_fd, work);
+	return r < 0 ? err_sys(err, r, "cannot remove the tree '%s'", tree) : 0;
+}
+
+int store_remove(struct store *s, const struct image_info *info, bool (*in_use)(void *arg, const char *tree),
+		 void *arg, bool *ret_left, struct err *err)
+{
+	AUTO(err_clear) struct err tree_err = {};
+	AUTO(free) char *key = store_key(info->id);
+	bool left = false;
+	int r;
+
+	r = store_lock_exclusive(s, err);
+	if (r < 0)
+		return r;
+	r = facts_remove(s, key, err);
+	if (r >= 0) {
+		left |= names_remove(s, info->name, key) < 0;
+		if (info->tree && in_use && in_use(arg, info->tree)) {
+			left = true;
+		} else if (info->tree && drop_tree(s, info->tree, &tree_err) < 0) {
+			AUTO(free) char *words = err_text(&tree_err);
+
+			log_debug("%s", words);	/* the group rkt may remove images, but no trees */
+			left = true;
+		}
+		drop_sharded(s, "blob", key, &left);
+		drop_sharded(s, "imageManifest", key, &left);
+	}
+	store_unlock_exclusive(s);
+	if (ret_left)
+		*ret_left = left;
+	return r;
+}
+
+struct sweep {
+	struct store *store;
+	bool (*in_use)(void *arg, const char *tree);
+	void *arg;
+	char **trees;		/* that images name */
+	int first;		/* failure; the sweep goes on over it */
+	bool bad;		/* images whose facts cannot be read, and with them their trees' names */
+};
+
+static void note(struct sweep *w, int r, const char *what)
+{
+	if (r >= 0)
+		return;
+	log_debug("cannot remove '%s' from the store: %s", what, strerror(-r));
+	if (!w->first)
+		w->first = r;
+}
+
+static bool has_facts(struct store *s, const char *key)
+{
+	AUTO(free) char *path = xasprintf("image/%s", key);
+
+	/* In doubt there are some. */
+	return faccessat(s->cas_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+static int sweep_tmp(void *arg, int dir_fd, const char *name)
+{
+	if (temp_abandoned(dir_fd, name))
+		note(arg, tree_remove(dir_fd, name), name);
+	return 0;
+}
+
+static int sweep_file(void *arg, int dir_fd, const char *name)
+{
+	struct sweep *w = arg;
+
+	if (store_key_valid(name) && has_facts(w->store, name))
+		return 0;
+	note(w, tree_remove(dir_fd, name), name);
+	return 0;
+}
+
+static int sweep_shard(void *arg, int dir_fd, const char *name)
+{
+	note(arg, store_each(dir_fd, name, sweep_file, arg), name);
+	return 0;
+}
+
+/* A link without facts; the directory goes with its last one. */
+static int sweep_name(void *arg, int dir_fd, const char *name)
+{
+	note(arg, store_each(dir_fd, name, sweep_file, arg), name);
+	(void)unlinkat(dir_fd, name, AT_REMOVEDIR);
+	return 0;
+}
+
+static int sweep_tree(void *arg, int dir_fd, const char *name)
+{
+	struct sweep *w = arg;
+
+	if (!store_tree_valid(name)) {
+		if (temp_abandoned(dir_fd, name))
+			note(w, tree_remove(dir_fd, name), name);
+		return 0;
+	}
+	if (w->bad || strv_has(w->trees, name) || (w->in_use && w->in_use(w->arg, name)))
+		return 0;
+	note(w, drop_tree(w->store, name, NULL), name);
+	return 0;
+}
+
+static int collect_trees(struct sweep *w, struct err *err)
+{
+	struct image_info *list = NULL;
+	size_t n = 0, bad = 0;
+	int r;
+
+	r = store_list(w->store, &list, &n, &bad, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		if (list[i].tree)
+			strv_add(&w->trees, list[i].tree);
+	w->bad = bad > 0;
+	image_infos_free(list, n);
+	return 0;
+}
+
+int store_sweep(struct store *s, bool (*in_use)(void *arg, const char *tree), void *arg, struct err *err)
+{
+	struct sweep w = { .store = s, .in_use = in_use, .arg = arg };
+	int tree_fd, r;
+
+	if (s->cas_fd < 0)
+		return 0;
+	r = store_try_exclusive(s, err);
+	if (r < 0)
+		return r == -EWOULDBLOCK ? 0 : r;
+	r = collect_trees(&w, err);
+	if (r >= 0) {
+		note(&w, store_each(s->cas_fd, "tmp", sweep_tmp, &w), "tmp");
+		note(&w, store_each(s->cas_fd, "blob/sha512", sweep_shard, &w), "blob");
+		note(&w, store_each(s->cas_fd, "imageManifest/sha512", sweep_shard, &w), "imageManifest");
+		note(&w, store_each(s->cas_fd, "name", sweep_name, &w), "name");
+		if (store_tree_dir(s, &tree_fd, NULL) >= 0)
+			note(&w, store_each(tree_fd, ".", sweep_tree, &w), "tree");
+		if (w.first)
+			r = err_sys(err, w.first, "cannot remove everything that is left over in '%s/cas'", s->path);
+	}
+	strv_free(w.trees);
+	store_unlock_exclusive(s);
+	return r;
+}

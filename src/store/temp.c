@@ -1,0 +1,158 @@
+#include "store/temp.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/crash.h"
+#include "base/fd.h"
+
+static int open_named(struct store *s, struct temp_file *t)
+{
+	t->name = name_random("tmp/file");
+	t->fd = openat(s->cas_fd, t->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return t->fd < 0 ? -errno : 0;
+}
+
+int temp_file_open(struct store *s, struct temp_file *ret, struct err *err)
+{
+	struct temp_file t = { .fd = openat(s->cas_fd, "tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600) };
+	int r = t.fd < 0 ? -errno : 0;
+
+	if (r == -EOPNOTSUPP || r == -EISDIR || r == -ENOENT)
+		r = open_named(s, &t);
+	if (r >= 0 && (flock(t.fd, LOCK_EX | LOCK_NB) < 0 || fchmod(t.fd, STORE_FILE_MODE) < 0))
+		r = -errno;
+	if (r < 0) {
+		temp_file_drop(s, &t);
+		return err_sys(err, r, "cannot make a file in '%s/cas/tmp'", s->path);
+	}
+	*ret = t;
+	return 0;
+}
+
+/* Names the file by way of /proc, as AT_EMPTY_PATH took a capability before Linux 6.10; without /proc by that. */
+static int give_name(struct store *s, struct temp_file *t)
+{
+	AUTO(free) char *self = xasprintf("/proc/self/fd/%d", t->fd);
+
+	t->name = name_random("tmp/file");
+	if (linkat(AT_FDCWD, self, s->cas_fd, t->name, AT_SYMLINK_FOLLOW) == 0 ||
+	    linkat(t->fd, "", s->cas_fd, t->name, AT_EMPTY_PATH) == 0)
+		return 0;
+	free(TAKE(t->name));
+	return -errno;
+}
+
+int temp_file_publish(struct store *s, struct temp_file *t, const char *path, struct err *err)
+{
+	int r = 0;
+
+	if (!t->name)
+		r = give_name(s, t);
+	crash_at("cas-rename");
+	if (r >= 0 && renameat(s->cas_fd, t->name, s->cas_fd, path) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_sys(err, r, "cannot write '%s/cas/%s'", s->path, path);
+	free(TAKE(t->name));
+	return 0;
+}
+
+void temp_file_drop(struct store *s, struct temp_file *t)
+{
+	if (t->name)
+		(void)unlinkat(s->cas_fd, t->name, 0);
+	free(TAKE(t->name));
+	close_auto(&t->fd);
+	t->fd = -1;
+}
+
+int temp_tree_make(struct store *s, struct temp_tree *ret, struct err *err)
+{
+	struct temp_tree t = { .fd = -1 };
+	int tree_fd, r;
+
+	r = store_tree_dir(s, &tree_fd, err);
+	if (r < 0)
+		return r;
+	t.name = name_random("work");
+	r = dir_make(tree_fd, t.name, 0755);
+	if (r >= 0)
+		r = dir_open(tree_fd, t.name, &t.fd);
+	/* The store's directories hand their group down; in a tree the image decides. */
+	if (r >= 0 && (fchown(t.fd, geteuid(), getegid()) < 0 || flock(t.fd, LOCK_EX | LOCK_NB) < 0))
+		r = -errno;
+	if (r < 0) {
+		temp_tree_drop(s, &t);
+		return err_sys(err, r, "cannot make a directory in '%s/cas/tree'", s->path);
+	}
+	*ret = t;
+	return 0;
+}
+
+int temp_tree_mark(struct temp_tree *t, const char *key, struct err *err)
+{
+	int r;
+
+	r = file_write(t->fd, "image", key, strlen(key), 0644);
+	if (r >= 0)
+		r = file_write(t->fd, "rendered", "", 0, 0644);
+	return r < 0 ? err_sys(err, r, "cannot finish the tree of the image '%s'", key) : 0;
+}
+
+/* Puts our tree in place; what it replaces, if anything, has our temporary name then. */
+static int exchange_tree(int tree_fd, struct temp_tree *t, const char *tree, enum temp_replace replace)
+{
+	AUTO(free) char *mark = xasprintf("%s/rendered", tree);
+
+	if (renameat2(tree_fd, t->name, tree_fd, tree, RENAME_NOREPLACE) == 0) {
+		free(TAKE(t->name));
+		return 0;
+	}
+	if (errno != EEXIST)
+		return -errno;
+	/* One without the mark is no tree, whoever put it there. */
+	if (replace == TEMP_KEEP_OLD && faccessat(tree_fd, mark, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return renameat2(tree_fd, t->name, tree_fd, tree, RENAME_EXCHANGE) < 0 ? -errno : 0;
+}
+
+int temp_tree_publish(struct store *s, struct temp_tree *t, const char *tree, enum temp_replace replace,
+		      struct err *err)
+{
+	int tree_fd, r;
+
+	r = store_tree_dir(s, &tree_fd, err);
+	if (r < 0)
+		return r;
+	crash_at("tree-rename");
+	r = exchange_tree(tree_fd, t, tree, replace);
+	if (r >= 0)
+		r = dir_sync(tree_fd, ".");
+	if (r < 0)
+		return err_sys(err, r, "cannot put the tree '%s' in place", tree);
+	temp_tree_drop(s, t);
+	return 0;
+}
+
+void temp_tree_drop(struct store *s, struct temp_tree *t)
+{
+	int tree_fd;
+
+	if (t->name && store_tree_dir(s, &tree_fd, NULL) >= 0)
+		(void)tree_remove(tree_fd, t->name);
+	free(TAKE(t->name));
+	close_auto(&t->fd);
+	t->fd = -1;
+}
+
+bool temp_abandoned(int dir_fd, const char *name)
+{
+	AUTO(close) int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+	/* What cannot be opened is nobody's work: ours can. */
+	return fd < 0 ? errno != EACCES : flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
