@@ -34,8 +34,8 @@ struct cmd {
 
 	/*
 	 * argv holds the words, NULL-terminated. Returns 0, a failure, or a
-	 * positive exit status where all is said already. -ERR_USAGE shows the
-	 * usage. NULL: a group of commands, "image".
+	 * positive exit status where all is said already. -ERR_USAGE without
+	 * words shows the usage. NULL: a group of commands, "image".
 	 */
 	int (*run)(struct cli *cli, void *args, char **argv, struct err *err);
 	void (*clear)(void *args);	/* frees what no option row frees; NULL: nothing */

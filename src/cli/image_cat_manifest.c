@@ -38,7 +38,8 @@ static int image_cat_manifest_run(struct cli *cli, void *args, char **argv, stru
 }
 
 const struct cmd cmd_image_cat_manifest = {
-	.name = "image cat-manifest", .args = "IMAGE", .help = "inspect and print the image manifest", .min = 1, .max = 1,
+	.name = "image cat-manifest", .args = "IMAGE",
+	.help = "inspect and print the image manifest", .min = 1, .max = 1,
 	.words = WORDS_IMAGES, .opts = { image_cat_manifest_opts }, .args_size = sizeof(struct pretty_args),
 	.run = image_cat_manifest_run,
 };

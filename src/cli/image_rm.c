@@ -52,6 +52,7 @@ static int image_rm_run(struct cli *cli, void *args, char **argv, struct err *er
 }
 
 const struct cmd cmd_image_rm = {
-	.name = "image rm", .args = "IMAGE...", .help = "remove image(s) with the given ID(s) or name(s) from the local store",
+	.name = "image rm", .args = "IMAGE...",
+	.help = "remove image(s) with the given ID(s) or name(s) from the local store",
 	.max = -1, .words = WORDS_IMAGES, .run = image_rm_run,
 };

@@ -141,7 +141,8 @@ static int refuse(const struct cmd *cmd, const struct err *err)
 
 static int fail(const struct cmd *cmd, int r, const struct err *err)
 {
-	if (r == -ERR_USAGE)
+	/* Where there are words, they help more than a page of usage. */
+	if (r == -ERR_USAGE && !err->chain)
 		show_help(cmd);
 	fflush(stdout);
 	if (err->chain)

@@ -33,6 +33,6 @@ const struct cmd cmd_prepare = {
 	.help = "prepare to run image(s) in a pod in rkt",
 	.description = "Does all that \"rkt run\" does but running, and prints the UUID for \"rkt run-prepared\".",
 	.max = -1, .superuser = true, .words = WORDS_IMAGES,
-	.opts = { quiet_opts, prepare_opts, pull_new_opts, app_opts, signature_opts }, .args_size = sizeof(struct pod_args),
-	.parse = apps_parse, .run = prepare_run, .clear = pod_args_clear,
+	.opts = { quiet_opts, prepare_opts, pull_new_opts, app_opts, signature_opts },
+	.args_size = sizeof(struct pod_args), .parse = apps_parse, .run = prepare_run, .clear = pod_args_clear,
 };

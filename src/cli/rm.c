@@ -60,7 +60,8 @@ static int rm_run(struct cli *cli, void *args, char **argv, struct err *err)
 }
 
 const struct cmd cmd_rm = {
-	.name = "rm", .args = "--uuid-file=FILE | UUID ...", .help = "remove all files and directories associated with a pod",
-	.max = -1, .superuser = true, .words = WORDS_PODS, .opts = { rm_opts }, .args_size = sizeof(struct rm_args),
-	.run = rm_run,
+	.name = "rm", .args = "--uuid-file=FILE | UUID ...",
+	.help = "remove all files and directories associated with a pod",
+	.max = -1, .superuser = true, .words = WORDS_PODS, .opts = { rm_opts },
+	.args_size = sizeof(struct rm_args), .run = rm_run,
 };

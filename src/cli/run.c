@@ -35,6 +35,6 @@ const struct cmd cmd_run = {
 	.description = "An IMAGE is a name (example.com/app:1.0), an ID (sha512-…), a file or a URL. Options behind an\n"
 		       "image belong to it. \"--\" begins arguments of its app, \"---\" ends them.",
 	.max = -1, .superuser = true, .words = WORDS_IMAGES,
-	.opts = { run_opts, prepare_opts, pull_new_opts, network_opts, app_opts, signature_opts }, .args_size = sizeof(struct pod_args),
-	.parse = apps_parse, .run = run_run, .clear = pod_args_clear,
+	.opts = { run_opts, prepare_opts, pull_new_opts, network_opts, app_opts, signature_opts },
+	.args_size = sizeof(struct pod_args), .parse = apps_parse, .run = run_run, .clear = pod_args_clear,
 };

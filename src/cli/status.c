@@ -51,10 +51,10 @@ static int take_wait_ready(void *args, const struct opt *opt, const char *value,
 static const struct opt status_opts[] = {
 	FORMAT_OPT(AT(format)),
 	UUID_FILE_OPT(AT(uuid_file)),
-	{ "wait", 0, OPT_CALL, 0, "BOOL|DURATION", "wait for the pod to exit, at most that long", .def = "false",
-	  .bare = "true", .call = take_wait_exit },
-	{ "wait-ready", 0, OPT_CALL, 0, "BOOL|DURATION", "wait until the pod is ready, at most that long", .def = "false",
-	  .bare = "true", .call = take_wait_ready },
+	{ "wait", 0, OPT_CALL, 0, "BOOL|DURATION", "wait for the pod to exit, at most that long",
+	  .def = "false", .bare = "true", .call = take_wait_exit },
+	{ "wait-ready", 0, OPT_CALL, 0, "BOOL|DURATION", "wait until the pod is ready, at most that long",
+	  .def = "false", .bare = "true", .call = take_wait_ready },
 	{}
 };
 
@@ -144,8 +144,8 @@ static int status_run(struct cli *cli, void *args, char **argv, struct err *err)
 const struct cmd cmd_status = {
 	.name = "status", .args = "[--wait=bool|timeout] [--wait-ready=bool|timeout] --uuid-file=FILE | UUID",
 	.help = "check the status of a rkt pod",
-	.description = "Prints state, times, process and exit codes of the pod's apps, one KEY=VALUE a line, and how far\n"
-		       "the apps are confined.",
+	.description = "Prints state, times, process and exit codes of the pod's apps, one KEY=VALUE a line, and how\n"
+		       "far the apps are confined.",
 	.max = 1, .words = WORDS_PODS, .opts = { status_opts }, .args_size = sizeof(struct status_args),
 	.run = status_run,
 };

@@ -10,10 +10,12 @@ struct trust_args {
 
 #define AT(member) offsetof(struct trust_args, member)
 static const struct opt trust_opts[] = {
-	{ "insecure-allow-http", 0, OPT_FLAG, AT(allow_http), NULL, "allow HTTP use for key discovery and/or retrieval" },
+	{ "insecure-allow-http", 0, OPT_FLAG, AT(allow_http), NULL,
+	  "allow HTTP use for key discovery and/or retrieval" },
 	{ "prefix", 0, OPT_STRING, AT(prefix), "PREFIX", "trust the key for images below this name only" },
 	{ "root", 0, OPT_FLAG, AT(root), NULL, "trust the key for images of any name" },
-	{ "skip-fingerprint-review", 0, OPT_FLAG, AT(skip_review), NULL, "accept key without fingerprint confirmation" },
+	{ "skip-fingerprint-review", 0, OPT_FLAG, AT(skip_review), NULL,
+	  "accept key without fingerprint confirmation" },
 	{}
 };
 
@@ -83,9 +85,12 @@ static int trust_run(struct cli *cli, void *args, char **argv, struct err *err)
 }
 
 const struct cmd cmd_trust = {
-	.name = "trust", .args = "[--prefix=PREFIX] [--insecure-allow-http] [--skip-fingerprint-review] [--root] [PUBKEY ...]",
+	.name = "trust",
+	.args = "[--prefix=PREFIX] [--insecure-allow-http] [--skip-fingerprint-review] [--root] "
+		"[PUBKEY ...]",
 	.help = "trust a key for image verification",
-	.description = "Adds keys to the keystore. PUBKEY is a file or a URL; without one, the keys are those that the\n"
-		       "server of PREFIX offers by discovery.",
-	.max = -1, .words = WORDS_FILES, .opts = { trust_opts }, .args_size = sizeof(struct trust_args), .run = trust_run,
+	.description = "Adds keys to the keystore. PUBKEY is a file or a URL; without one, the keys are those that\n"
+		       "the server of PREFIX offers by discovery.",
+	.max = -1, .words = WORDS_FILES, .opts = { trust_opts },
+	.args_size = sizeof(struct trust_args), .run = trust_run,
 };

@@ -44,7 +44,12 @@ enum { STAGE1_INTERFACE_VERSION = 7 };
 #define POD_PID			"pid"			/* decimal, by stage1; mtime: start of the pod */
 #define POD_PPID		"ppid"			/* the same when pid 1 of the pod is its only child */
 #define POD_SUBCGROUP		"subcgroup"
-#define POD_RUNTIME_CONFIG	"runtime-config"	/* JSON, by stage1: the arguments it runs under */
+/*
+ * JSON, by stage1: the arguments it runs under. "rkt status" reads
+ * {"SecurityProfile":"hardened","InsecureOptions":{"DisableCapabilities":false,"DisablePaths":false,
+ * "DisableSeccomp":false}} of it; without a SecurityProfile (rkt 1.30's own) it was "rkt".
+ */
+#define POD_RUNTIME_CONFIG	"runtime-config"
 #define POD_SHARED_VOLUMES	"sharedVolumes"		/* sharedVolumes/VOLUME: kind "empty" */
 #define POD_CONTROL		"control"		/* native: socket of the supervisor, root only */
 
