@@ -204,11 +204,9 @@ const struct opt app_opts[] = {
 	{}
 };
 
-#define PULL_OPTS(policy)                                                                                     \
+#define PULL_OPTS(policy) \
 	{ "no-store", 0, OPT_FLAG, AT(no_store), NULL, "", .deprecated = "please use --pull-policy=update" }, \
-	{ "pull-policy", 0, OPT_STRING, AT(pull_policy), "never|new|update",
-	  "when to pull an image",         \
-	  .def = policy },                                                                                    \
+	{ "pull-policy", 0, OPT_STRING, AT(pull_policy), "never|new|update", "when to pull an image", .def = policy }, \
 	{ "store-only", 0, OPT_FLAG, AT(store_only), NULL, "", .deprecated = "please use --pull-policy=never" }, \
 	{}
 
