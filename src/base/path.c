@@ -21,7 +21,8 @@ int path_open_in(int root_fd, const char *path, int flags)
 	};
 	int fd;
 
-	if (flags & (O_CREAT | O_TMPFILE))
+	/* O_TMPFILE contains O_DIRECTORY, and a mode with nothing to make is refused. */
+	if ((flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE)
 		how.mode = 0600;
 	do
 		fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
