@@ -611,7 +611,7 @@ int config_load(const char *system_dir, const char *local_dir, const char *user_
 		int r = read_level(levels[i], &level, err);
 
 		if (r < 0)
-			return err_wrap(err, r, "cannot get configuration");
+			return r;
 		config_override(&c, &level);
 	}
 	*ret = c;

@@ -1,0 +1,246 @@
+#include "stage0/image.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "os/mount.h"
+#include "stage1_id.h"
+
+/* --- trust --- */
+
+bool image_is_verified(const struct engine *e, const struct image_info *image)
+{
+	if (str_eq(image->id, DEFAULT_STAGE1_ID))
+		return true;
+	return image->verified_by &&
+	       keystore_trusts(e->system_config, e->local_config, image->name, image->verified_by);
+}
+
+int image_check_verified(const struct engine *e, const struct image_info *image, struct err *err)
+{
+	if (e->insecure & INSECURE_IMAGE || image_is_verified(e, image))
+		return 0;
+	if (!image->verified_by)
+		return err_set(err, -ERR_NO_SIGNATURE,
+			       "the signature of image \"%s\" (%.*s) was never verified (try --insecure-options=image)",
+			       image->name, IMAGE_KEY_LEN, image->id);
+	return err_set(err, -ERR_BAD_SIGNATURE,
+		       "key %s, which signed image \"%s\" (%.*s), is no longer trusted for that name "
+		       "(try --insecure-options=image)", image->verified_by, image->name, IMAGE_KEY_LEN, image->id);
+}
+
+/* --- the store --- */
+
+struct candidates {
+	const struct engine *e;
+	struct err *refused;	/* why the first candidate that could not be used was passed over */
+	int code;		/* likewise; 0: there was no such candidate */
+};
+
+static bool accept_verified(void *arg, const struct image_info *image)
+{
+	struct candidates *c = arg;
+	int r = image_check_verified(c->e, image, c->code ? NULL : c->refused);
+
+	if (r < 0 && !c->code)
+		c->code = r;
+	return r >= 0;
+}
+
+int image_find_name(const struct engine *e, struct store *store, const char *name, const struct label *labels,
+		    size_t n_labels, struct image_info *ret, struct err *err)
+{
+	AUTO(err_clear) struct err refused = {};
+	struct candidates c = { .e = e, .refused = &refused };
+	int r;
+
+	r = store_find_name(store, name, labels, n_labels, accept_verified, &c, ret, err);
+	if (r == -ERR_NOT_FOUND && c.code) {
+		AUTO(free) char *why = err_text(&refused);
+
+		return err_set(err, c.code, "%s", why);
+	}
+	return r;
+}
+
+static bool is_refusal(int r) { return r == -ERR_NO_SIGNATURE || r == -ERR_BAD_SIGNATURE; }
+
+/* The newest image that came from this URL and may be used. */
+static int find_source(const struct engine *e, struct store *store, const char *url, struct image_info *ret,
+		       struct err *err)
+{
+	struct candidates c = { .e = e, .refused = err };
+	struct image_info *list = NULL, *best = NULL;
+	size_t n = 0, bad = 0;
+	int r;
+
+	r = store_list(store, &list, &n, &bad, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (!str_eq(list[i].source, url) || !accept_verified(&c, &list[i]))
+			continue;
+		if (!best || list[i].import_time > best->import_time)
+			best = &list[i];
+	}
+	if (best) {
+		err_clear(err);
+		*ret = *best;
+		*best = (struct image_info){};
+	} else if (!c.code) {
+		r = err_set(err, -ERR_NOT_FOUND, "the store has no image from \"%s\"", url);
+	} else {
+		r = c.code;
+	}
+	image_infos_free(list, n);
+	return r;
+}
+
+/* --- fetching --- */
+
+static const struct { unsigned insecure, fetch; } fetch_bits[] = {
+	{ INSECURE_IMAGE, FETCH_SKIP_SIGNATURE },
+	{ INSECURE_TLS, FETCH_SKIP_TLS },
+	{ INSECURE_HTTP, FETCH_ALLOW_HTTP },
+	{ INSECURE_PUBKEY, FETCH_PUBKEY_HTTP },
+};
+
+int image_fetch(const struct engine *e, struct store *store, const struct fetch_image *image,
+		struct image_info *ret, struct err *err)
+{
+	struct fetch_config config = {
+		.system_config = e->system_config,
+		.local_config = e->local_config,
+		.libexec_dir = e->libexec_dir,
+		.trust_keys_from_https = e->trust_keys_from_https,
+		.render = !geteuid() && mount_overlay_supported(),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(fetch_bits); i++)
+		if (e->insecure & fetch_bits[i].insecure)
+			config.insecure |= fetch_bits[i].fetch;
+	return fetch_image(&config, store, image, ret, err);
+}
+
+/* --- one image of the command line --- */
+
+struct wanted {
+	const struct engine *e;
+	struct store *store;
+	struct reference ref;
+	const char *signature;
+	enum pull_policy policy;
+};
+
+static int fetch_wanted(const struct wanted *w, struct image_info *ret, struct err *err)
+{
+	const struct fetch_image image = {
+		.ref = &w->ref,
+		.signature = w->signature,
+		.expect_name = w->ref.kind == REFERENCE_NAME,
+	};
+
+	log_debug("image: fetching image from %s", w->ref.text);
+	return image_fetch(w->e, w->store, &image, ret, err);
+}
+
+static int obtain_hash(struct wanted *w, struct image_info *ret, struct err *err)
+{
+	int r = store_find_id(w->store, w->ref.hash, ret, err);
+
+	return r < 0 ? err_wrap(err, r, "could not resolve image \"%s\"", w->ref.text) : r;
+}
+
+static int obtain_file(struct wanted *w, struct image_info *ret, struct err *err)
+{
+	log_debug("image: using image from file %s", w->ref.path);
+	return fetch_wanted(w, ret, err);
+}
+
+static int not_stored(const char *what, const char *text, struct err *err)
+{
+	return err_set(err, -ERR_NOT_FOUND,
+		       "unable to fetch image from %s \"%s\": either image was not found in the store or store was "
+		       "disabled and fetching from remote yielded nothing or it was disabled", what, text);
+}
+
+/* What names and URLs share: how the answer of the store and the pull policy decide. found: the store's code. */
+static int follow_policy(struct wanted *w, const char *what, int found, struct image_info *ret, struct err *err)
+{
+	AUTO(free) char *why = NULL;
+	int r;
+
+	if (found >= 0 && w->policy != PULL_UPDATE) {
+		log_debug("image: using image from local store for image name %s", w->ref.text);
+		return 0;
+	}
+	if (w->policy == PULL_NEVER)
+		return found == -ERR_NOT_FOUND ? not_stored(what, w->ref.text, err) : found;
+	if (found != -ERR_NOT_FOUND && !is_refusal(found))
+		return found;
+	if (!is_refusal(found)) {
+		err_clear(err);
+		return fetch_wanted(w, ret, err);
+	}
+	/* One is there that may not be used: the remote may have it signed. Else both reasons belong together. */
+	why = err_text(err);
+	err_clear(err);
+	log_debug("image: %s", why);
+	r = fetch_wanted(w, ret, err);
+	return r < 0 ? err_wrap(err, r, "%s, and fetching it again failed", why) : r;
+}
+
+static int obtain_name(struct wanted *w, struct image_info *ret, struct err *err)
+{
+	int r = reference_default_labels(&w->ref.labels, &w->ref.n_labels, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "invalid Appc distribution \"%s\"", w->ref.text);
+	log_debug("image: searching for app image %s", w->ref.text);
+	r = -ERR_NOT_FOUND;
+	if (w->policy != PULL_UPDATE)
+		r = image_find_name(w->e, w->store, w->ref.name, w->ref.labels, w->ref.n_labels, ret, err);
+	return follow_policy(w, "image name", r, ret, err);
+}
+
+static int obtain_url(struct wanted *w, struct image_info *ret, struct err *err)
+{
+	int r = -ERR_NOT_FOUND;
+
+	if (w->policy != PULL_UPDATE)
+		r = find_source(w->e, w->store, w->ref.url, ret, err);
+	if (r == -ERR_NOT_FOUND && w->policy != PULL_NEVER)
+		log_debug("image: remote fetching from URL \"%s\"", w->ref.url);
+	return follow_policy(w, "URL", r, ret, err);
+}
+
+static int (*const obtain_kinds[])(struct wanted *, struct image_info *, struct err *) = {
+	[REFERENCE_HASH] = obtain_hash,
+	[REFERENCE_NAME] = obtain_name,
+	[REFERENCE_FILE] = obtain_file,
+	[REFERENCE_URL] = obtain_url,
+};
+
+int image_obtain(const struct engine *e, struct store *store, const char *text, const char *signature,
+		 enum pull_policy policy, struct image_info *ret, struct err *err)
+{
+	struct wanted w = { .e = e, .store = store, .signature = signature, .policy = policy };
+	AUTO(image_info_clear) struct image_info found = {};
+	AUTO(err_clear) struct err unheard = {};
+	int r;
+
+	err = err ?: &unheard;
+	r = reference_parse(text, &w.ref, err);
+	if (r < 0)
+		return r;
+	r = obtain_kinds[w.ref.kind](&w, &found, err);
+	reference_clear(&w.ref);
+	if (r < 0)
+		return r;
+	r = image_check_verified(e, &found, err);
+	if (r < 0)
+		return r;
+	*ret = found;
+	found = (struct image_info){};
+	return 0;
+}

@@ -1,0 +1,23 @@
+#ifndef STAGE0_IMAGE_H
+#define STAGE0_IMAGE_H
+#include "stage0/stage0.h"
+/* What finding an app's image and finding a stage1 have in common. */
+
+/*
+ * Decision D1: who signed a stored image is asked anew whenever it is used. An
+ * image counts as verified while the key that signed it is trusted for its
+ * name, or when this very program names its hash (the default stage1).
+ */
+bool image_is_verified(const struct engine *e, const struct image_info *image);
+
+/* Refuses an image that is not verified, unless INSECURE_IMAGE is set; says why. */
+int image_check_verified(const struct engine *e, const struct image_info *image, struct err *err);
+
+/* In the store only, newest first, taking only images that may be used. -ERR_NOT_FOUND: none. */
+int image_find_name(const struct engine *e, struct store *store, const char *name, const struct label *labels,
+		    size_t n_labels, struct image_info *ret, struct err *err);
+
+/* fetch_image() as the engine is set up. */
+int image_fetch(const struct engine *e, struct store *store, const struct fetch_image *image,
+		struct image_info *ret, struct err *err);
+#endif

@@ -1,0 +1,26 @@
+#ifndef STAGE0_POD_WRITE_H
+#define STAGE0_POD_WRITE_H
+#include "stage0/stage0.h"
+/* Writing what was decided into a fresh pod directory (inventory 5.2). */
+
+struct planned_image {
+	char *app;			/* NULL: the stage1 */
+	struct image_info info;
+	char *manifest;			/* the bytes of the image's manifest */
+};
+
+struct pod_plan {
+	char *pod_manifest;		/* the bytes of the file "pod" */
+	struct planned_image stage1;	/* has a tree */
+	struct planned_image *apps; size_t n_apps;	/* with overlay each has a tree */
+	bool overlay;
+	int unpack_fd;			/* rkt-unpack, -1: not opened; needed without overlay */
+};
+void pod_plan_clear(struct pod_plan *plan);
+
+/*
+ * Fills the directory. Nothing is synced: a pod that is not "prepared" or in
+ * "run" after a power cut is garbage, and whoever moves it there syncs first.
+ */
+int pod_write(const struct pod_plan *plan, struct store *store, int pod_fd, struct err *err);
+#endif
