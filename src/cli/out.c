@@ -33,5 +33,6 @@ void out_failure(const struct err *err)
 	AUTO(free) char *words = log_debugging() ? err_tree(err) : err_text(err);
 	AUTO(free) char *line = xasprintf("%s: %s\n", log_prefix(), words);
 
+	fflush(stdout);		/* in the order in which things were said */
 	(void)fd_write_all(STDERR_FILENO, line, strlen(line));
 }

@@ -30,6 +30,7 @@ static const struct step {
 static int rm_one(struct cli *cli, struct pods *pods, struct pod *pod, void *arg, struct err *err)
 {
 	const struct step *step = &steps[pod->state];
+	AUTO(free) char *uuid = xstrdup(pod->uuid);	/* a removed pod has none */
 	int r;
 
 	if (step->refusal)
@@ -44,8 +45,8 @@ static int rm_one(struct cli *cli, struct pods *pods, struct pod *pod, void *arg
 	if (r >= 0)
 		r = pod_collect(&cli->engine, pods, pod, err);
 	if (r < 0)
-		return err_wrap(err, r, "unable to remove pod \"%s\"", pod->uuid);
-	out_line("\"%s\"", pod->uuid);
+		return err_wrap(err, r, "unable to remove pod \"%s\"", uuid);
+	out_line("\"%s\"", uuid);
 	return 0;
 }
 
