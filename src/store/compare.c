@@ -43,7 +43,7 @@ static int by_should(const void *a, const void *b)
 static int open_beneath(int root_fd, const char *path, int flags)
 {
 	struct open_how how = {
-		.flags = (unsigned)(flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK),
+		.flags = (unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
 	};
 	int fd = (int)syscall(SYS_openat2, root_fd, *path ? path : ".", &how, sizeof(how));
@@ -171,8 +171,8 @@ static int compare_xattrs(struct compare *c, const char *path, int is_fd, int sh
 
 static int compare_file(struct compare *c, const char *path, struct err *err)
 {
-	AUTO(close) int is_fd = open_beneath(c->is_fd, path, O_RDONLY);
-	AUTO(close) int should_fd = open_beneath(c->should_fd, path, O_RDONLY);
+	AUTO(close) int is_fd = open_beneath(c->is_fd, path, O_RDONLY | O_NONBLOCK);
+	AUTO(close) int should_fd = open_beneath(c->should_fd, path, O_RDONLY | O_NONBLOCK);
 	int r;
 
 	if (is_fd < 0 || should_fd < 0)

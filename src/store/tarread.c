@@ -22,6 +22,7 @@ struct walk {
 	int source_failed;
 	/* Zeros at the end of what the source gave so far, and how much that is. */
 	int64_t given, zeros;
+	int64_t last;			/* where the last whole member ended */
 	int64_t members, content;
 	bool has_rootfs;
 	struct buf manifest;
@@ -88,8 +89,8 @@ static int archive_failed(struct walk *w, struct err *err)
 
 	if (w->source_failed)
 		return w->source_failed;
-	return err_set(err, -ERR_BAD_INPUT, "the archive is damaged at offset %" PRId64 ": %s",
-		       (int64_t)archive_filter_bytes(w->archive, 0), words ?: "no reason given");
+	return err_set(err, -ERR_BAD_INPUT, "the archive is damaged at offset %" PRId64 ": %s", w->last,
+		       words ?: "no reason given");
 }
 
 static int take_xattrs(struct walk *w, struct archive_entry *e, struct err *err)
@@ -290,8 +291,7 @@ static int handle_entry(struct walk *w, struct archive_entry *e, struct err *err
 	int r;
 
 	if (!name)
-		return err_set(err, -ERR_BAD_INPUT, "a member at offset %" PRId64 " has no name",
-			       (int64_t)archive_read_header_position(w->archive));
+		return err_set(err, -ERR_BAD_INPUT, "the member at offset %" PRId64 " has no name", w->last);
 	r = take_member(w, name, e, err);
 	if (r >= 0)
 		r = count_member(w, err);
@@ -300,8 +300,8 @@ static int handle_entry(struct walk *w, struct archive_entry *e, struct err *err
 	return r < 0 && !w->source_failed ? err_wrap(err, r, "archive member '%s'", name) : r;
 }
 
-/* After the last member, which ended at offset last: two blocks of zeros, then only zeros. */
-static int read_tail(struct walk *w, int64_t last, struct err *err)
+/* After the last member: two blocks of zeros, then only zeros. */
+static int read_tail(struct walk *w, struct err *err)
 {
 	const void *data;
 	size_t len;
@@ -312,9 +312,9 @@ static int read_tail(struct walk *w, int64_t last, struct err *err)
 		if (r < 0)
 			return r;
 	} while (len);
-	if (w->given - w->zeros > last)
+	if (w->given - w->zeros > w->last)
 		return err_set(err, -ERR_BAD_INPUT, "the archive has something behind its end");
-	if (w->given - last < END_BYTES)
+	if (w->given - w->last < END_BYTES)
 		return err_set(err, -ERR_BAD_INPUT, "the archive is cut off: it ends at offset %" PRId64
 			       " without an end mark", w->given);
 	return 0;
@@ -323,7 +323,6 @@ static int read_tail(struct walk *w, int64_t last, struct err *err)
 static int walk_all(struct walk *w, struct err *err)
 {
 	struct archive_entry *e;
-	int64_t last = 0;
 	int r;
 
 	for (;;) {
@@ -335,9 +334,9 @@ static int walk_all(struct walk *w, struct err *err)
 		r = handle_entry(w, e, err);
 		if (r < 0)
 			return r;
-		last = archive_filter_bytes(w->archive, 0);
+		w->last = archive_filter_bytes(w->archive, 0);
 	}
-	r = read_tail(w, last, err);
+	r = read_tail(w, err);
 	if (r < 0)
 		return r;
 	if (!w->has_manifest)
