@@ -11,7 +11,8 @@
  * state is which directory it is in and whether somebody holds its lock (flock
  * on the directory itself). The kernel drops the lock however the holder dies,
  * so no state is ever wrong for longer than that. Every transition is one
- * rename and an fsync of the destination's parent.
+ * rename, with an fsync of the destination's parent where a power cut in
+ * between would tell an untruth: "prepared" holds, and is left only once.
  */
 enum pod_state {
 	POD_EMBRYO, POD_PREPARING, POD_ABORTED_PREPARE, POD_PREPARED, POD_RUNNING,

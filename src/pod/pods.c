@@ -275,7 +275,11 @@ int pod_lock(struct pods *pods, struct pod *pod, struct err *err)
 
 /* --- transitions -------------------------------------------------------- */
 
-static int move(struct pods *pods, struct pod *pod, enum pods_dir to, enum pod_state state, struct err *err)
+/* Whether the move must outlive a power cut. */
+enum lasting { MAY_BE_LOST, MUST_LAST };
+
+static int move(struct pods *pods, struct pod *pod, enum pods_dir to, enum pod_state state,
+		enum lasting lasting, struct err *err)
 {
 	AUTO(free) char *from_path = path_in(pods_dir_of(pod->state), pod->uuid);
 	AUTO(free) char *to_path = path_in(to, pod->uuid);
@@ -286,7 +290,7 @@ static int move(struct pods *pods, struct pod *pod, enum pods_dir to, enum pod_s
 	if (renameat(pods->fd, from_path, pods->fd, to_path) < 0)
 		return err_sys(err, -errno, "cannot move pod \"%s\" to '%s'", pod->uuid, pod_dirs[to].name);
 	pod->state = state;
-	r = dir_sync(pods->fd, pod_dirs[to].name);
+	r = lasting == MUST_LAST ? dir_sync(pods->fd, pod_dirs[to].name) : 0;
 	if (r < 0)
 		return err_sys(err, r, "cannot make the move of pod \"%s\" to '%s' last", pod->uuid, pod_dirs[to].name);
 	return 0;
@@ -334,7 +338,8 @@ int pod_create(struct pods *pods, struct pod *ret, struct err *err)
 		pod_close(&pod);
 		return err_sys(err, r, "cannot make a pod's directory");
 	}
-	r = move(pods, &pod, DIR_PREPARE, POD_PREPARING, err);
+	/* Nobody has been told of it: after a power cut it is an aborted embryo as well as an aborted prepare. */
+	r = move(pods, &pod, DIR_PREPARE, POD_PREPARING, MAY_BE_LOST, err);
 	if (r < 0) {
 		AUTO(free) char *path = path_in(pods_dir_of(pod.state), pod.uuid);
 
@@ -406,7 +411,7 @@ int pod_to_prepared(struct pods *pods, struct pod *pod, struct err *err)
 	r = sync_files(pod, err);
 	if (r < 0)
 		return r;
-	r = move(pods, pod, DIR_PREPARED, POD_PREPARED, err);
+	r = move(pods, pod, DIR_PREPARED, POD_PREPARED, MUST_LAST, err);
 	if (r < 0)
 		return r;
 	(void)flock(pod->fd, LOCK_UN);
@@ -418,21 +423,25 @@ int pod_to_run(struct pods *pods, struct pod *pod, struct err *err)
 {
 	if (pod->state != POD_PREPARING && pod->state != POD_PREPARED)
 		return wrong_state(pod, err);
-	return move(pods, pod, DIR_RUN, POD_RUNNING, err);
+	/*
+	 * A prepared pod must not look fresh again after a power cut: its overlays can't be mounted twice.
+	 * One that "rkt run" prepared is over then in any case, and an fsync would cost more than all else.
+	 */
+	return move(pods, pod, DIR_RUN, POD_RUNNING, pod->state == POD_PREPARED ? MUST_LAST : MAY_BE_LOST, err);
 }
 
 int pod_to_garbage(struct pods *pods, struct pod *pod, struct err *err)
 {
 	if (pods_dir_of(pod->state) > DIR_PREPARED)
 		return wrong_state(pod, err);
-	return move(pods, pod, DIR_GARBAGE, POD_GARBAGE, err);
+	return move(pods, pod, DIR_GARBAGE, POD_GARBAGE, MUST_LAST, err);
 }
 
 int pod_to_exited_garbage(struct pods *pods, struct pod *pod, struct err *err)
 {
 	if (pods_dir_of(pod->state) != DIR_RUN)
 		return wrong_state(pod, err);
-	return move(pods, pod, DIR_EXITED_GARBAGE, POD_EXITED_GARBAGE, err);
+	return move(pods, pod, DIR_EXITED_GARBAGE, POD_EXITED_GARBAGE, MUST_LAST, err);
 }
 
 int pod_remove(struct pods *pods, struct pod *pod, struct err *err)
@@ -446,7 +455,7 @@ int pod_remove(struct pods *pods, struct pod *pod, struct err *err)
 		return err_set(err, -EBADF, "pod \"%s\" is not locked", pod->uuid);
 	/* From the moment on that it loses files nobody is to see it; on a full disk it must do as it is. */
 	if (pods_dir_of(pod->state) == DIR_EXITED_GARBAGE)
-		(void)move(pods, pod, DIR_GARBAGE, POD_GARBAGE, NULL);
+		(void)move(pods, pod, DIR_GARBAGE, POD_GARBAGE, MAY_BE_LOST, NULL);
 	path = path_in(pods_dir_of(pod->state), pod->uuid);
 	r = tree_remove_where(pods->fd, path, &where);
 	if (r == -EPERM)
