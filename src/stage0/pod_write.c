@@ -15,6 +15,15 @@ static void planned_image_clear(struct planned_image *image)
 	free(image->app);
 	free(image->manifest);
 	image_info_clear(&image->info);
+	close_auto(&image->tree_fd);
+}
+
+void pod_plan_room(struct pod_plan *plan, size_t n_apps)
+{
+	plan->apps = xcalloc(n_apps, sizeof(*plan->apps));
+	plan->n_apps = n_apps;
+	for (size_t i = 0; i < n_apps; i++)
+		plan->apps[i].tree_fd = -1;
 }
 
 void pod_plan_clear(struct pod_plan *plan)
@@ -25,7 +34,7 @@ void pod_plan_clear(struct pod_plan *plan)
 	free(plan->apps);
 	free(plan->pod_manifest);
 	close_auto(&plan->unpack_fd);
-	*plan = (struct pod_plan){ .unpack_fd = -1 };
+	*plan = POD_PLAN_EMPTY;
 }
 
 struct writer {
@@ -64,17 +73,13 @@ static int share_dir(const struct writer *w, const char *path, mode_t mode, stru
  * so that must be what the image's root is: an app that is not root could not
  * even enter a "/" of mode 0700.
  */
-static int make_upper(const struct writer *w, const char *path, const char *tree, struct err *err)
+static int make_upper(const struct writer *w, const char *path, const struct planned_image *image, struct err *err)
 {
-	AUTO(close) int tree_fd = -1, fd = -1;
+	AUTO(close) int fd = -1;
 	struct stat st;
-	int k;
 
-	k = store_open_tree(w->store, tree, &tree_fd, err);
-	if (k < 0)
-		return k;
-	if (fstatat(tree_fd, "rootfs", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(err, -errno, "cannot look at the root of \"%s\"", tree);
+	if (fstatat(image->tree_fd, "rootfs", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, -errno, "cannot look at the root of \"%s\"", image->info.name);
 	if (mkdirat(w->pod_fd, path, 0700) < 0)
 		return err_sys(err, -errno, "cannot make \"%s\"", path);
 	fd = openat(w->pod_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -86,8 +91,7 @@ static int make_upper(const struct writer *w, const char *path, const char *tree
 
 static int write_stage1_overlay(const struct writer *w, struct err *err)
 {
-	const char *tree = w->plan->stage1.info.tree;
-	AUTO(free) char *base = xasprintf(POD_OVERLAY "/%s", tree);
+	AUTO(free) char *base = xasprintf(POD_OVERLAY "/%s", w->plan->stage1.info.tree);
 	AUTO(free) char *upper = xasprintf("%s/upper", base), *work = xasprintf("%s/work", base);
 	int k;
 
@@ -97,15 +101,14 @@ static int write_stage1_overlay(const struct writer *w, struct err *err)
 	if (k >= 0)
 		k = make_dir(w, base, w->dir_mode, err);
 	if (k >= 0)
-		k = make_upper(w, upper, tree, err);
+		k = make_upper(w, upper, &w->plan->stage1, err);
 	return k < 0 ? k : make_dir(w, work, 0700, err);
 }
 
 /* What an app writes may be setuid, so its layer lies below a directory that only root enters. */
 static int write_app_overlay(const struct writer *w, const struct planned_image *image, struct err *err)
 {
-	const char *tree = image->info.tree;
-	AUTO(free) char *base = xasprintf(POD_OVERLAY "/%s", tree);
+	AUTO(free) char *base = xasprintf(POD_OVERLAY "/%s", image->info.tree);
 	AUTO(free) char *uppers = xasprintf("%s/upper", base), *works = xasprintf("%s/work", base);
 	AUTO(free) char *upper = xasprintf("%s/%s", uppers, image->app), *work = xasprintf("%s/%s", works, image->app);
 	int k;
@@ -116,7 +119,7 @@ static int write_app_overlay(const struct writer *w, const struct planned_image 
 	if (k >= 0)
 		k = share_dir(w, works, 0700, err);
 	if (k >= 0)
-		k = make_upper(w, upper, tree, err);
+		k = make_upper(w, upper, image, err);
 	return k < 0 ? k : make_dir(w, work, 0700, err);
 }
 

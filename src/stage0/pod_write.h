@@ -6,16 +6,19 @@
 struct planned_image {
 	char *app;			/* NULL: the stage1 */
 	struct image_info info;
+	int tree_fd;			/* the image's tree */
 	char *manifest;			/* the bytes of the image's manifest */
 };
 
 struct pod_plan {
 	char *pod_manifest;		/* the bytes of the file "pod" */
-	struct planned_image stage1;	/* has a tree */
-	struct planned_image *apps; size_t n_apps;	/* with overlay each has a tree */
+	struct planned_image stage1;
+	struct planned_image *apps; size_t n_apps;
 	bool overlay;
 	int unpack_fd;			/* rkt-unpack, -1: not opened; needed without overlay */
 };
+#define POD_PLAN_EMPTY ((struct pod_plan){ .stage1.tree_fd = -1, .unpack_fd = -1 })
+void pod_plan_room(struct pod_plan *plan, size_t n_apps);	/* n empty apps, in an empty plan */
 void pod_plan_clear(struct pod_plan *plan);
 
 /*

@@ -81,34 +81,39 @@ static int need_unpack(struct preparation *p, struct err *err)
 	return p->plan.unpack_fd >= 0 ? 0 : helper_open(p->e->libexec_dir, "rkt-unpack", &p->plan.unpack_fd, err);
 }
 
-/* A tree for an image that somebody fetched who could not make one (a member of group rkt). */
-static int need_tree(struct preparation *p, struct image_info *image, struct err *err)
+/*
+ * The tree that the image became, as an fd, and the manifest that came with it.
+ * Whoever is in group rkt may write beside the trees, so a tree is what root
+ * made of the very bytes whose hash the image's ID is; where there is none, one
+ * is made now. Without overlay it is needed all the same: its manifest is the
+ * one to believe, and entry points are executed from it.
+ */
+static int need_tree(struct preparation *p, struct planned_image *image, struct err *err)
 {
-	int k;
+	int k = store_open_image_tree(p->store, &image->info, &image->tree_fd, NULL);
 
-	if (image->tree)
-		return 0;
-	k = need_unpack(p, err);
+	if (k < 0) {
+		free(TAKE(image->info.tree));	/* not this image's, then: it stays as it is */
+		k = need_unpack(p, err);
+		if (k >= 0)
+			k = store_render(p->store, p->plan.unpack_fd, &image->info, err);
+		if (k >= 0)
+			k = store_open_image_tree(p->store, &image->info, &image->tree_fd, err);
+	}
 	if (k >= 0)
-		k = store_render(p->store, p->plan.unpack_fd, image, err);
-	return k < 0 ? err_wrap(err, k, "cannot unpack image \"%s\"", image->name) : 0;
+		k = store_read_manifest_text(p->store, &image->info, &image->manifest, err);
+	if (k >= 0)
+		store_touch(p->store, &image->info);
+	return k;
 }
 
 static int obtain_stage1(struct preparation *p, struct err *err)
 {
-	struct planned_image *stage1 = &p->plan.stage1;
 	int k;
 
 	log_debug("stage0: Preparing stage1");
-	k = stage1_obtain(p->e, p->store, &p->r->stage1, &stage1->info, err);
-	/* The tree is needed without overlay too: enter, stop and gc are executed from it. */
-	if (k >= 0)
-		k = need_tree(p, &stage1->info, err);
-	if (k >= 0)
-		k = store_read_manifest_text(p->store, &stage1->info, &stage1->manifest, err);
-	if (k >= 0)
-		store_touch(p->store, &stage1->info);
-	return k;
+	k = stage1_obtain(p->e, p->store, &p->r->stage1, &p->plan.stage1.info, err);
+	return k < 0 ? k : need_tree(p, &p->plan.stage1, err);
 }
 
 /* What follows for an app's image once it is found. m is left empty on failure. */
@@ -116,17 +121,12 @@ static int take_image(struct preparation *p, struct planned_image *image, struct
 {
 	int k;
 
+	/* Their layers would lie within each other. */
 	if (p->plan.overlay && str_eq(image->info.id, p->plan.stage1.info.id))
 		return err_set(err, -ERR_BAD_INPUT, "image \"%s\" cannot be the stage1 and an app of one pod",
 			       image->info.name);
-	k = p->plan.overlay ? need_tree(p, &image->info, err) : need_unpack(p, err);
-	if (k >= 0)
-		k = store_read_manifest_text(p->store, &image->info, &image->manifest, err);
-	if (k >= 0)
-		k = image_manifest_read(image->manifest, strlen(image->manifest), m, err);
-	if (k >= 0)
-		store_touch(p->store, &image->info);
-	return k;
+	k = need_tree(p, image, err);
+	return k < 0 ? k : image_manifest_read(image->manifest, strlen(image->manifest), m, err);
 }
 
 static struct app_image app_image(const struct preparation *p, const struct planned_image *image,
@@ -165,8 +165,7 @@ static int plan_images(struct preparation *p, struct err *err)
 	AUTO(free) struct app_image *images = xcalloc(n, sizeof(*images));
 	int k;
 
-	p->plan.apps = xcalloc(n, sizeof(*p->plan.apps));
-	p->plan.n_apps = n;
+	pod_plan_room(&p->plan, n);
 	k = obtain_apps(p, manifests, images, err);
 	if (k >= 0)
 		k = pod_manifest_build(p->r, &p->options, images, p->e->insecure, &p->manifest, err);
@@ -206,11 +205,9 @@ static int find_app_image(struct preparation *p, const struct runtime_app *app, 
 
 static int plan_pod_manifest(struct preparation *p, struct err *err)
 {
-	size_t n = p->manifest.n_apps;
-
-	p->plan.apps = xcalloc(n, sizeof(*p->plan.apps));
-	for (size_t i = 0; i < n; i++) {
-		int k = find_app_image(p, &p->manifest.apps[i], &p->plan.apps[p->plan.n_apps++], err);
+	pod_plan_room(&p->plan, p->manifest.n_apps);
+	for (size_t i = 0; i < p->plan.n_apps; i++) {
+		int k = find_app_image(p, &p->manifest.apps[i], &p->plan.apps[i], err);
 
 		if (k < 0)
 			return k;
@@ -294,7 +291,7 @@ static int parse_request(struct preparation *p, struct err *err)
 int pod_prepare(const struct engine *e, struct pods *pods, const struct prepare_request *r, struct pod *ret,
 		struct err *err)
 {
-	AUTO(preparation_clear) struct preparation p = { .e = e, .r = r, .plan.unpack_fd = -1 };
+	AUTO(preparation_clear) struct preparation p = { .e = e, .r = r, .plan = POD_PLAN_EMPTY };
 	AUTO(close) int lock_fd = -1;
 	int k;
 

@@ -46,13 +46,14 @@ int store_open_tree(struct store *s, const char *tree, int *ret_fd, struct err *
 	return 0;
 }
 
-/* Below cas/tree, where only root writes: is the tree there and that image's? */
-static int open_own_tree(struct store *s, const struct image_info *i, int *ret_fd, struct err *err)
+int store_open_image_tree(struct store *s, const struct image_info *i, int *ret_fd, struct err *err)
 {
 	AUTO(free) char *key = store_key(i->id), *text = NULL;
 	AUTO(close) int fd = -1;
 	int r;
 
+	if (!i->tree)
+		return err_set(err, -ERR_NOT_FOUND, "the image '%s' is not rendered", key);
 	r = store_open_tree(s, i->tree, &fd, err);
 	if (r < 0)
 		return r;
@@ -82,7 +83,7 @@ static int read_manifest(struct store *s, const struct image_info *i, char **ret
 	AUTO(close) int fd = -1;
 	int r;
 
-	if (!i->tree || geteuid() || open_own_tree(s, i, &fd, NULL) < 0)
+	if (geteuid() || store_open_image_tree(s, i, &fd, NULL) < 0)
 		return read_stored_manifest(s, i, ret, ret_len, err);
 	r = file_read(fd, "manifest", MANIFEST_MAX_BYTES, ret, ret_len);
 	return r < 0 ? err_sys(err, r, "cannot read the manifest of the tree '%s'", i->tree) : 0;
@@ -228,7 +229,7 @@ static int verify_tree(struct store *s, int exe_fd, const struct image_info *inf
 	AUTO(close) int tree_fd = -1;
 	int r;
 
-	r = open_own_tree(s, info, &tree_fd, err);
+	r = store_open_image_tree(s, info, &tree_fd, err);
 	*ret_had_tree = r >= 0 || r != -ERR_NOT_FOUND;
 	if (r < 0)
 		return r == -ERR_NOT_FOUND ? 0 : r;
