@@ -99,16 +99,19 @@ int facts_load(struct store *s, const char *key, struct image_info *ret, struct 
 {
 	AUTO(free) char *path = xasprintf("image/%s", key);
 	AUTO(close) int fd = -1;
+	struct image_info info = {};
 	int r;
 
-	*ret = (struct image_info){};
 	if (s->cas_fd < 0)
 		return err_set(err, -ERR_NOT_FOUND, "there is no image '%s'", key);
 	fd = openat(s->cas_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 && errno == ENOENT)
 		return err_set(err, -ERR_NOT_FOUND, "there is no image '%s'", key);
-	r = fd < 0 ? err_sys(err, -errno, "cannot open it") : facts_read(fd, key, ret, err);
-	return r < 0 ? err_wrap(err, r, "cannot read what is known of the image '%s'", key) : 0;
+	r = fd < 0 ? err_sys(err, -errno, "cannot open it") : facts_read(fd, key, &info, err);
+	if (r < 0)
+		return err_wrap(err, r, "cannot read what is known of the image '%s'", key);
+	*ret = info;
+	return 0;
 }
 
 int facts_save(struct store *s, const struct image_info *info, struct err *err)

@@ -113,6 +113,7 @@ static int find_key(struct store *s, const char *prefix, char **ret, struct err 
 
 int store_find_id(struct store *s, const char *prefix, struct image_info *ret, struct err *err)
 {
+	struct image_info info = {};
 	AUTO(free) char *key = NULL;
 	int r;
 
@@ -123,15 +124,18 @@ int store_find_id(struct store *s, const char *prefix, struct image_info *ret, s
 		r = find_key(s, prefix, &key, err);
 	if (r < 0)
 		return r;
-	r = facts_load(s, key, ret, err);
+	r = facts_load(s, key, &info, err);
 	if (r == -ERR_NOT_FOUND)
 		return err_set(err, r, "no image IDs found");
+	if (r < 0)
+		return r;
 	/* A key is less than an ID: with another tail it is another image. */
-	if (r >= 0 && !str_starts(ret->id, prefix)) {
-		image_info_clear(ret);
+	if (!str_starts(info.id, prefix)) {
+		image_info_clear(&info);
 		return err_set(err, -ERR_NOT_FOUND, "no image IDs found");
 	}
-	return r;
+	*ret = info;
+	return 0;
 }
 
 static bool labels_fit(const struct image_info *i, const struct label *labels, size_t n)

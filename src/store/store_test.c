@@ -112,7 +112,7 @@ static void bad_facts(void **state)
 {
 	static const char *const texts[] = {
 		"", "{", "[]", "{\"id\":\"sha512-00\",\"name\":\"a\",\"importTime\":1,\"size\":1}",
-		"{\"id\":7,\"name\":\"a\",\"importTime\":1,\"size\":1}", "\0\0",
+		"{\"id\":7,\"name\":\"a\",\"importTime\":1,\"size\":1}", "\1\377",
 	};
 	struct place *p = *state;
 	AUTO(free) char *good = put_facts(p, "example.com/a", NULL, 'a', 1, false), *path = NULL, *key = NULL;
@@ -126,7 +126,7 @@ static void bad_facts(void **state)
 
 		if (i < ARRAY_LEN(texts)) {
 			text = xstrdup(texts[i]);
-			len = i == 5 ? 2 : strlen(text);
+			len = strlen(text);
 		} else {	/* another image's facts */
 			moved = xasprintf("image/%.71s", good);
 			assert_int_equal(file_read(p->store->cas_fd, moved, 1 << 16, &text, &len), 0);
@@ -513,12 +513,12 @@ static void layout(void **state)
 	AUTO(free) char *nowhere = xasprintf("%s/none", p->path), *below = xasprintf("%s/x/y", p->path);
 	AUTO(store_close) struct store *empty = NULL, *made = NULL;
 	struct image_info *list = NULL, info;
+	struct stat st;
 	size_t n = 1;
 	mode_t old;
 
 	for (size_t i = 0; i < ARRAY_LEN(modes) - (geteuid() != 0); i++) {
 		AUTO(free) char *path = xasprintf("%s/%s", p->path, modes[i].path);
-		struct stat st;
 
 		assert_int_equal(stat(path, &st), 0);
 		assert_int_equal(st.st_mode & 07777, modes[i].mode);
@@ -532,9 +532,11 @@ static void layout(void **state)
 	assert_int_equal(store_find(empty, "sha512-aa", &info, NULL), -ERR_NOT_FOUND);
 	assert_int_equal(store_sweep(empty, NULL, NULL, NULL), 0);
 	assert_int_equal(access(nowhere, F_OK), -1);
-	old = umask(0777);
+	old = umask(077);
 	assert_int_equal(store_open(below, STORE_WRITE, &made, NULL), 0);
 	umask(old);
+	assert_int_equal(stat(below, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 02750);
 }
 
 static void group_may_not_exchange_trees(void **state)
