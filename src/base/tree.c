@@ -83,6 +83,8 @@ static void remove_entry(struct removal *m, int dir_fd, const char *name, int de
 	if (errno == ENOTDIR)
 		return note(m, name, r);	/* a file, and immutable or the like */
 	fd = open_to_empty(dir_fd, name);
+	if (fd == -ENOTDIR || fd == -ELOOP)
+		return note(m, name, r);	/* likewise: for those, rmdir says EPERM too */
 	if (fd < 0)
 		return note(m, name, fd);
 	if (depth >= DEPTH_MAX) {

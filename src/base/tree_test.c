@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <linux/fs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -90,12 +92,41 @@ static void test_where(void **state)
 	assert_int_equal(tree_remove(AT_FDCWD, path), 0);
 }
 
+static bool set_immutable(int dir_fd, const char *name, bool on)
+{
+	AUTO(close) int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+	int flags = on ? FS_IMMUTABLE_FL : 0;
+
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+}
+
+static void test_immutable(void **state)
+{
+	char path[] = "/tmp/tree-test.XXXXXX";
+	AUTO(close) int dir = temporary(path);
+	AUTO(free) char *where = NULL;
+
+	assert_int_equal(dir_make_all(dir, "t/a", 0755), 0);
+	assert_int_equal(file_write(dir, "t/a/stuck", "x", 1, 0600), 0);
+	assert_int_equal(file_write(dir, "t/z", "x", 1, 0600), 0);
+	if (!set_immutable(dir, "t/a/stuck", true)) {
+		tree_remove(AT_FDCWD, path);
+		skip();
+	}
+	assert_int_equal(tree_remove_where(dir, "t", &where), -EPERM);
+	assert_string_equal(where, "t/a/stuck");
+	assert_int_equal(faccessat(dir, "t/z", F_OK, 0), -1);	/* the rest is gone */
+	assert_true(set_immutable(dir, "t/a/stuck", false));
+	assert_int_equal(tree_remove(AT_FDCWD, path), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_where),
+		cmocka_unit_test(test_immutable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
