@@ -441,7 +441,7 @@ int pod_to_exited_garbage(struct pods *pods, struct pod *pod, struct err *err)
 {
 	if (pods_dir_of(pod->state) != DIR_RUN)
 		return wrong_state(pod, err);
-	return move(pods, pod, DIR_EXITED_GARBAGE, POD_EXITED_GARBAGE, MUST_LAST, err);
+	return move(pods, pod, DIR_EXITED_GARBAGE, POD_EXITED_GARBAGE, MAY_BE_LOST, err);	/* exited is true as well */
 }
 
 int pod_remove(struct pods *pods, struct pod *pod, struct err *err)
