@@ -96,19 +96,17 @@ char **strv_copy(char *const *strv)
 
 char **strv_split(const char *s, char sep)
 {
-	char **parts = xcalloc(1, sizeof(char *));
+	size_t n = *s ? 1 : 0;
+	char **parts;
 
-	while (*s) {
-		const char *end = strchr(s, sep);
+	for (const char *p = s; *p; p++)
+		n += *p == sep;
+	parts = xcalloc(n + 1, sizeof(char *));
+	for (size_t i = 0; i < n; i++) {
+		const char *end = i + 1 < n ? strchr(s, sep) : s + strlen(s);
 
-		if (!end) {
-			strv_add(&parts, s);
-			break;
-		}
-		strv_take(&parts, xstrndup(s, (size_t)(end - s)));
+		parts[i] = xstrndup(s, (size_t)(end - s));
 		s = end + 1;
-		if (!*s)
-			strv_add(&parts, "");
 	}
 	return parts;
 }
@@ -185,10 +183,10 @@ int str_to_i64(const char *s, long long min, long long max, long long *ret)
 	long long n;
 	int r;
 
-	r = str_to_u64(s + negative, (unsigned long long)LLONG_MAX, &v);
+	r = str_to_u64(s + negative, (unsigned long long)LLONG_MAX + negative, &v);
 	if (r < 0)
 		return r;
-	n = negative ? -(long long)v : (long long)v;
+	n = (long long)(negative ? -v : v);
 	if (n < min || n > max)
 		return -ERANGE;
 	*ret = n;

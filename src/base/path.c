@@ -13,20 +13,23 @@
 #define SYS_openat2 437
 #endif
 
+enum { MAX_TRIES = 128 };
+
 int path_open_in(int root_fd, const char *path, int flags)
 {
 	struct open_how how = {
 		.flags = (unsigned)(flags | O_CLOEXEC),
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
-	int fd;
+	int fd, tries = 0;
 
 	/* O_TMPFILE contains O_DIRECTORY, and a mode with nothing to make is refused. */
 	if ((flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE)
 		how.mode = 0600;
+	/* EAGAIN: a rename raced with it. Who renames without end must not keep us. */
 	do
 		fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-	while (fd < 0 && (errno == EINTR || errno == EAGAIN));	/* EAGAIN: a rename raced with it */
+	while (fd < 0 && (errno == EINTR || (errno == EAGAIN && ++tries < MAX_TRIES)));
 	return fd < 0 ? -errno : fd;
 }
 

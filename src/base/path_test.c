@@ -1,105 +1,182 @@
+#include "base/path.h"
+
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include <string.h>
 #include <sys/stat.h>
 
+#include <cmocka.h>
+
 #include "base/fd.h"
-#include "base/path.h"
 
-static int temporary(char *path)
+static char root_path[] = "/tmp/rkt-path-test-XXXXXX";
+static int root = -1;
+
+/*
+ * A root with links that try to leave it: out → /etc, up → ../../.., loop → loop,
+ * gone → nowhere, and one that stays inside: in → /dir.
+ */
+static int set_up(void **state)
 {
-	assert_non_null(mkdtemp(path));
-	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	static const char *const links[][2] = {
+		{ "/etc", "out" }, { "../../..", "up" }, { "loop", "loop" }, { "nowhere", "gone" }, { "/dir", "in" },
+	};
+
+	umask(077);
+	if (!mkdtemp(root_path))
+		return -1;
+	root = open(root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < ARRAY_LEN(links); i++)
+		if (symlinkat(links[i][0], root, links[i][1]) < 0)
+			return -1;
+	if (dir_make(root, "dir", 0755) < 0)
+		return -1;
+	return file_write(root, "dir/file", "inside", 6, 0644);
 }
 
-static bool same(int a, int dir_fd, const char *path)
+static int tear_down(void **state)
 {
-	struct stat x, y;
-
-	return a >= 0 && fstat(a, &x) == 0 && fstatat(dir_fd, path, &y, 0) == 0 && x.st_ino == y.st_ino;
+	close(root);
+	return tree_remove(AT_FDCWD, root_path);
 }
 
-static void test_open_in(void **state)
+static void test_open_stays_inside(void **state)
 {
-	char path[] = "/tmp/path-test.XXXXXX";
-	AUTO(close) int root = temporary(path), top = -1, dir = -1, link = -1, up = -1, made = -1, temp = -1;
-
-	assert_int_equal(dir_make_all(root, "a/b", 0755), 0);
-	assert_int_equal(symlinkat("/a", root, "absolute"), 0);
-	assert_int_equal(symlinkat("../../../../a", root, "a/up"), 0);
-	top = path_open_in(root, "/", O_PATH | O_DIRECTORY);
-	dir = path_open_in(root, "/a/b", O_RDONLY | O_DIRECTORY);
-	link = path_open_in(root, "absolute/b", O_RDONLY | O_DIRECTORY);
-	up = path_open_in(root, "/a/up/../../../a", O_PATH);
-	made = path_open_in(root, "/a/file", O_RDWR | O_CREAT | O_EXCL);
-	temp = path_open_in(root, "/a", O_RDWR | O_TMPFILE);
-	assert_true(same(top, root, "."));
-	assert_true(same(dir, root, "a/b"));
-	assert_true(same(link, root, "a/b"));
-	assert_true(same(up, root, "a"));
-	assert_true(same(made, root, "a/file"));
-	assert_true(temp >= 0);
-	assert_int_equal(path_open_in(root, "/none", O_PATH), -ENOENT);
-	assert_int_equal(path_open_in(root, "/a/file", O_PATH | O_DIRECTORY), -ENOTDIR);
-	assert_int_equal(tree_remove(AT_FDCWD, path), 0);
-}
-
-static void test_make_in(void **state)
-{
-	char path[] = "/tmp/path-test.XXXXXX";
-	AUTO(close) int outer = temporary(path), root = -1, dir = -1, again = -1, file = -1;
-	struct stat st;
-
-	assert_int_equal(dir_make_all(outer, "root/real", 0755), 0);
-	assert_int_equal(dir_open(outer, "root", &root), 0);
-	assert_int_equal(symlinkat("/real", root, "link"), 0);
-	assert_int_equal(symlinkat("/nowhere", root, "dangling"), 0);
-	dir = path_make_dir_in(root, "/x/y/z", 0711);
-	assert_true(same(dir, root, "x/y/z"));
-	assert_int_equal(fstat(dir, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0711);
-	again = path_make_dir_in(root, "link/../../w", 0755);
-	assert_true(same(again, root, "w"));
-	assert_int_equal(faccessat(outer, "w", F_OK, 0), -1);
-	file = path_make_file_in(root, "/link/etc/f", 0640);
-	assert_true(same(file, root, "real/etc/f"));
-	assert_true(path_make_dir_in(root, "/dangling/x", 0755) < 0);
-	assert_int_equal(path_make_dir_in(root, "/real/etc/f", 0755), -ENOTDIR);
-	assert_int_equal(path_make_file_in(root, "/x/y", 0755), -EISDIR);
-	assert_int_equal(tree_remove(AT_FDCWD, path), 0);
-}
-
-static void test_words(void **state)
-{
-	static const struct { const char *from, *to; } cases[] = {
-		{ "/", "/" }, { "//a//b/", "/a/b" }, { "/a/./b/../c", "/a/c" }, { "/../a", "/a" }, { "a/..", "." },
-		{ "../a", "../a" }, { "", "." },
+	static const struct { const char *path; int want; } cases[] = {
+		{ "/dir/file", 0 }, { "dir/file", 0 }, { "in/file", 0 }, { "/in/file", 0 }, { "up/dir/file", 0 },
+		{ "../../dir/file", 0 }, { "dir/../../dir/file", 0 },
+		{ "/etc/passwd", -ENOENT }, { "out/passwd", -ENOENT }, { "up/etc/passwd", -ENOENT },
+		{ "../../../../etc/passwd", -ENOENT }, { "loop", -ELOOP }, { "gone", -ENOENT }, { "dir/file/x", -ENOTDIR },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		AUTO(free) char *clean = path_clean(cases[i].from);
+		AUTO(close) int fd = path_open_in(root, cases[i].path, O_RDONLY);
+		AUTO(free) char *text = NULL;
 
-		assert_string_equal(clean, cases[i].to);
+		if (cases[i].want) {
+			assert_int_equal(fd, cases[i].want);
+			continue;
+		}
+		assert_true(fd >= 0);
+		assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+		assert_int_equal(fd_read_file(fd, 100, &text, NULL), 0);
+		assert_string_equal(text, "inside");
 	}
-	assert_true(path_is_clean("/") && path_is_clean("/a/b"));
-	assert_false(path_is_clean("a") || path_is_clean("/a/") || path_is_clean("/a/../b") || path_is_clean(""));
+}
+
+/* A mode goes with flags that make a file, and with no others. */
+static void test_open_flags(void **state)
+{
+	AUTO(close) int top = path_open_in(root, "/", O_PATH | O_DIRECTORY);
+	AUTO(close) int made = path_open_in(root, "/dir/made", O_RDWR | O_CREAT | O_EXCL);
+	AUTO(close) int unnamed = path_open_in(root, "/dir", O_RDWR | O_TMPFILE);
+
+	assert_true(top >= 0 && made >= 0 && unnamed >= 0);
+	assert_int_equal(path_open_in(root, "/dir/made", O_RDWR | O_CREAT | O_EXCL), -EEXIST);
+	assert_int_equal(path_open_in(root, "/dir/file", O_PATH | O_DIRECTORY), -ENOTDIR);
+}
+
+static void test_open_refuses_magic_links(void **state)
+{
+	AUTO(close) int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO(close) int fd = path_open_in(proc, "self/exe", O_RDONLY);
+
+	assert_int_equal(fd, -ELOOP);
+}
+
+static bool same_file(int fd, const char *path)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && fstatat(root, path, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_ino == b.st_ino &&
+	       a.st_dev == b.st_dev;
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	return fstatat(root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_mode : 0;
+}
+
+static void test_make(void **state)
+{
+	AUTO(close) int a = path_make_dir_in(root, "/in/new/deep", 0751), b = path_make_file_in(root, "up/f/g", 0640),
+		    c = path_make_dir_in(root, "/", 0755), d = path_make_dir_in(root, "../../x/", 0700),
+		    e = path_make_file_in(root, "dir/file", 0600);
+
+	assert_true(a >= 0 && same_file(a, "dir/new/deep"));
+	assert_int_equal(mode_of("dir/new/deep"), S_IFDIR | 0751);
+	assert_true(b >= 0 && same_file(b, "f/g"));
+	assert_int_equal(mode_of("f"), S_IFDIR | 0755);
+	assert_int_equal(mode_of("f/g"), S_IFREG | 0640);
+	assert_true(c >= 0 && same_file(c, "."));
+	assert_true(d >= 0 && same_file(d, "x"));
+	assert_true(e >= 0 && same_file(e, "dir/file"));
+	assert_int_equal(mode_of("dir/file"), S_IFREG | 0644);	/* what is there stays as it is */
+}
+
+static void test_make_refuses(void **state)
+{
+	assert_int_equal(path_make_dir_in(root, "dir/file", 0755), -ENOTDIR);
+	assert_int_equal(path_make_dir_in(root, "dir/file/x", 0755), -ENOTDIR);
+	assert_int_equal(path_make_file_in(root, "dir", 0644), -EISDIR);
+	assert_int_equal(path_make_dir_in(root, "gone", 0755), -ENOENT);
+	assert_int_equal(path_make_file_in(root, "gone", 0644), -ENOENT);
+	assert_int_equal(path_make_dir_in(root, "gone/x", 0755), -ENOENT);
+	assert_int_equal(path_make_dir_in(root, "loop/x", 0755), -ELOOP);
+	assert_int_equal(mode_of("nowhere"), 0);
+}
+
+static void test_clean(void **state)
+{
+	static const struct { const char *in, *out; } cases[] = {
+		{ "/", "/" }, { "//", "/" }, { "/a//b/", "/a/b" }, { "/a/./b/../c", "/a/c" }, { "/..", "/" },
+		{ "/../../a", "/a" }, { "a/../..", ".." }, { "../a", "../a" }, { "../../a/..", "../.." }, { "", "." },
+		{ ".", "." }, { "./a", "a" }, { "a/..", "." }, { "/a/...", "/a/..." },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(free) char *clean = path_clean(cases[i].in);
+
+		assert_string_equal(clean, cases[i].out);
+		assert_int_equal(path_is_clean(cases[i].in), *cases[i].in == '/' && str_eq(cases[i].in, cases[i].out));
+	}
+}
+
+static void test_prefix(void **state)
+{
 	assert_true(path_has_prefix("example.com/foo/bar", "example.com/foo"));
+	assert_true(path_has_prefix("example.com/foo", "example.com/foo"));
 	assert_true(path_has_prefix("example.com/foo", "example.com/foo/"));
 	assert_false(path_has_prefix("example.com/foobar", "example.com/foo"));
-	assert_false(path_has_prefix("example.com", ""));
+	assert_false(path_has_prefix("example.com/fo", "example.com/foo"));
+	assert_false(path_has_prefix("example.com.evil", "example.com"));
+	assert_false(path_has_prefix("a", ""));
+	assert_false(path_has_prefix("a", "/"));
+}
+
+static void test_last(void **state)
+{
 	assert_string_equal(path_last("/a/b"), "b");
 	assert_string_equal(path_last("b"), "b");
+	assert_string_equal(path_last("a/"), "");
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_open_in),
-		cmocka_unit_test(test_make_in),
-		cmocka_unit_test(test_words),
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_open_stays_inside),
+		cmocka_unit_test(test_open_flags),
+		cmocka_unit_test(test_open_refuses_magic_links),
+		cmocka_unit_test(test_make),
+		cmocka_unit_test(test_make_refuses),
+		cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_prefix),
+		cmocka_unit_test(test_last),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
