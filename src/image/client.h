@@ -25,6 +25,11 @@ struct fetch_config {
 	unsigned insecure;		/* FETCH_* */
 	bool trust_keys_from_https;
 	bool render;			/* unpack too (root only) */
+	/*
+	 * A server that sends less than 100 bytes/s for so long is given up. 0: what
+	 * the environment's RKT_FETCH_STALL_SECONDS says (at most 3600), else 30.
+	 */
+	int64_t stall_seconds;
 };
 
 /* One image to get. */

@@ -15,6 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; tags && tags[i]; i++) {
 		AUTO(free) char *url = discovery_render(tags[i], "example.com/app", &label, 1, "aci");
 		AUTO(free) char *signature = url ? discovery_signature_url(url) : NULL;
+
+		(void)signature;
 	}
+	(void)keys;
 	return 0;
 }

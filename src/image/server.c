@@ -170,7 +170,6 @@ static int discover_image(struct session *s, char **ret_image, char **ret_signat
 	struct search search = { .kind = DISCOVERY_IMAGE, .allow_http = q->allow_http };
 	int r;
 
-	say(s, "searching for app image %s", q->name);
 	discover(s, &search);
 	for (size_t i = 0; search.values && search.values[i] && !*ret_image; i++) {
 		AUTO(free) char *image = discovery_render(search.values[i], q->name, q->labels, q->n_labels, "aci");
@@ -314,7 +313,6 @@ static int download_image(struct session *s, const char *url, char **ret_source,
 	};
 	int r;
 
-	say(s, "fetching image from %s", url);
 	s->label = "Downloading ACI";
 	r = get(s, &request, ret_source, err);
 	return r < 0 ? err_wrap(err, r, "error downloading the image") : 0;
@@ -377,7 +375,6 @@ static int serve_file(struct session *s, struct err *err)
 	AUTO(signer_clear) struct signer signer = {};
 	int r;
 
-	say(s, "using image from file %s", s->request.path);
 	r = copy_file(s, err);
 	if (r < 0)
 		return r;
@@ -454,8 +451,7 @@ static int discover_keys(struct session *s, struct wire_reply *reply, struct err
 	if (n)
 		r = read_keys(s, list, n, reply, err);
 	else
-		r = err_wrap(err, nothing_found(&search, -ERR_NOT_FOUND, err, words),
-			     "error determining key location");
+		r = nothing_found(&search, -ERR_NOT_FOUND, err, words);
 	search_clear(&search);
 	return r;
 }
@@ -490,7 +486,7 @@ static int serve(struct session *s, struct err *err)
 	if (r < 0)
 		return r;
 	if (str_eq(s->request.action, "keys") && !s->request.n_locations && !s->request.name)
-		return err_set(err, -ERR_BAD_INPUT, "error determining key location: empty prefix");
+		return err_set(err, -ERR_BAD_INPUT, "empty prefix");
 	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
 		if (str_eq(s->request.action, actions[i].action) &&
 		    *(char **)((char *)&s->request + actions[i].needs))

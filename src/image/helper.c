@@ -1,0 +1,231 @@
+#include "image/helper.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "config.h"
+#include "image/progress.h"
+
+enum { NOBODY = 65534, STALL_SECONDS_MAX = 3600, GONE_MS = 2000 };
+
+/* All that rkt-fetch may know of our environment. */
+static const char *const passed_on[] = {
+	"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
+	"SSL_CERT_FILE", "SSL_CERT_DIR",
+};
+
+static char **environment(void)
+{
+	char **env = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(passed_on); i++) {
+		const char *value = getenv(passed_on[i]);
+
+		if (value)
+			strv_take(&env, xasprintf("%s=%s", passed_on[i], value));
+	}
+	return env;
+}
+
+int helper_open(const char *libexec_dir, const char *name, int *ret_fd, struct err *err)
+{
+	AUTO(free) char *path = xasprintf("%s/%s", libexec_dir, name);
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, -errno, "cannot open '%s'", path);
+	*ret_fd = fd;
+	return 0;
+}
+
+struct identity {
+	uid_t uid;
+	gid_t gid;
+	pid_t parent;
+};
+
+/* Whom rkt-fetch runs as: never root. */
+static struct identity identity(void)
+{
+	struct identity id = { .uid = getuid(), .gid = getgid(), .parent = getpid() };
+	const struct passwd *user;
+
+	if (id.uid && geteuid())
+		return id;
+	user = getpwnam(FETCH_USER);
+	id.uid = user && user->pw_uid ? user->pw_uid : NOBODY;
+	id.gid = user && user->pw_uid && user->pw_gid ? user->pw_gid : NOBODY;
+	return id;
+}
+
+/* In the child: nothing of ours stays within its reach, and it does not outlive us. */
+static int give_up_privilege(void *arg, struct err *err)
+{
+	const struct identity *id = arg;
+	int r;
+
+	if (chdir("/") < 0)
+		return err_sys(err, -errno, "cannot enter '/'");
+	r = proc_drop(id->uid, id->gid, err);
+	if (r < 0)
+		return r;
+	/* After the change of user, which would clear it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return err_sys(err, -errno, "cannot tie rkt-fetch to rkt");
+	if (getppid() != id->parent)
+		return err_set(err, -ESRCH, "rkt is gone");
+	return 0;
+}
+
+static int start(const struct fetch_config *config, const struct helper_fds *f, int control_fd, int *ret_pidfd,
+		 struct err *err)
+{
+	AUTO(strv_free) char **env = environment();
+	AUTO(close) int exe_fd = -1;
+	struct identity id = identity();
+	/* What libraries print there is for nobody's eyes; what matters comes over the socket. */
+	int fds[WIRE_FD_KEYS + WIRE_KEY_FILES_MAX] = { -1, -1, log_debugging() ? STDERR_FILENO : -1 };
+	struct proc proc = { .env = env, .fds = fds, .before_exec = give_up_privilege, .arg = &id };
+	int r = helper_open(config->libexec_dir, "rkt-fetch", &exe_fd, err);
+
+	if (r < 0)
+		return r;
+	fds[WIRE_FD_CONTROL] = control_fd;
+	fds[WIRE_FD_DOWNLOAD] = f->download;
+	fds[WIRE_FD_STREAM] = f->stream;
+	fds[WIRE_FD_IMAGE] = f->image;
+	fds[WIRE_FD_SIGNATURE] = f->signature;
+	for (size_t i = 0; i < f->n_keys; i++)
+		fds[WIRE_FD_KEYS + i] = f->keys[i];
+	proc.exe_fd = exe_fd;
+	proc.argv = (char *[]){ (char[]){ "rkt-fetch" }, NULL };
+	proc.n_fds = WIRE_FD_KEYS + f->n_keys;
+	r = proc_start(&proc, NULL, ret_pidfd, err);
+	return r < 0 ? err_wrap(err, r, "cannot start rkt-fetch") : 0;
+}
+
+/* A slow or silent server is given up after so long; see image/client.h. */
+static int64_t stall_seconds(const struct fetch_config *config)
+{
+	const char *text = getenv("RKT_FETCH_STALL_SECONDS");
+	unsigned long long n = 0;
+
+	if (config->stall_seconds > 0)
+		return config->stall_seconds;
+	return text && str_to_u64(text, STALL_SECONDS_MAX, &n) == 0 ? (int64_t)n : 0;
+}
+
+void helper_configure(const struct fetch_config *config, struct wire_request *request)
+{
+	request->skip_signature = config->insecure & FETCH_SKIP_SIGNATURE;
+	request->skip_tls = config->insecure & FETCH_SKIP_TLS;
+	request->allow_http = config->insecure & FETCH_ALLOW_HTTP;
+	request->pubkey_http = config->insecure & FETCH_PUBKEY_HTTP;
+	request->debug = log_debugging();
+	request->stall_seconds = stall_seconds(config);
+}
+
+/*
+ * Makes its failure ours. A code that would end us without a word, or that is
+ * none of ours, is not believed.
+ */
+static int take_failure(struct wire_reply *reply, struct err *err)
+{
+	int r = (int)reply->code;
+
+	if (-r > 4095 && (-r < ERR_NO_SIGNATURE || -r >= ERR_USAGE) && r != -ERR_BAD_INPUT)
+		r = -EPROTO;
+	if (err) {
+		err_clear(err);
+		err->chain = TAKE(reply->chain);
+	}
+	return r;
+}
+
+/* Reads until the answer. *ret_gone: rkt-fetch ended without one. */
+static int listen_to(int control_fd, struct wire_reply *ret, bool *ret_gone, struct err *err)
+{
+	AUTO(progress_end) struct progress progress = {};
+	int r;
+
+	for (;;) {
+		AUTO(wire_reply_clear) struct wire_reply reply = {};
+
+		r = wire_recv_reply(control_fd, &reply, err);
+		*ret_gone = r == -EPIPE;
+		if (r < 0)
+			return r;
+		if (str_eq(reply.kind, "log")) {
+			progress_end(&progress);
+			log_debug("image: %s", reply.text);
+		} else if (str_eq(reply.kind, "progress")) {
+			progress_show(&progress, reply.label, reply.done, reply.total);
+		} else if (str_eq(reply.kind, "error")) {
+			return take_failure(&reply, err);
+		} else {
+			*ret = reply;
+			reply = (struct wire_reply){};
+			return 0;
+		}
+	}
+}
+
+/* Its exit code, if it comes to that soon: it may hold on without a socket. */
+static int died(int pidfd, struct err *err)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int code;
+
+	if (poll(&p, 1, GONE_MS) <= 0)
+		return err_set(err, -EPROTO, "rkt-fetch closed its socket without an answer");
+	code = proc_wait(pidfd);
+	if (code > 128)
+		return err_set(err, -EPROTO, "rkt-fetch was ended by signal %d", code - 128);
+	return err_set(err, -EPROTO, "rkt-fetch ended without an answer (code %d)", code);
+}
+
+static int talk(int control_fd, int pidfd, const struct wire_request *request, struct wire_reply *ret,
+		struct err *err)
+{
+	bool gone = false;
+	int r = wire_send_request(control_fd, request);
+
+	if (r == -E2BIG)
+		return err_set(err, r, "too many or too large trusted keys");
+	/* If it is gone already, what it said before is worth more than that. */
+	if (r < 0 && r != -EPIPE)
+		return err_sys(err, r, "cannot send a request to rkt-fetch");
+	r = listen_to(control_fd, ret, &gone, err);
+	return gone ? died(pidfd, err) : r;
+}
+
+int helper_ask(const struct fetch_config *config, const struct wire_request *request, struct helper_fds *fds,
+	       struct wire_reply *ret, struct err *err)
+{
+	AUTO(close) int ours = -1, theirs = -1, pidfd = -1;
+	int pair[2], r;
+
+	if (fds->n_keys > WIRE_KEY_FILES_MAX)
+		return err_set(err, -E2BIG, "more than %d key files", WIRE_KEY_FILES_MAX);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, -errno, "cannot make a socket");
+	ours = pair[0];
+	theirs = pair[1];
+	r = start(config, fds, theirs, &pidfd, err);
+	if (r < 0)
+		return r;
+	close(TAKE_FD(theirs));
+	if (fds->stream >= 0)
+		close(TAKE_FD(fds->stream));	/* its end must be the archive's end */
+	r = talk(ours, pidfd, request, ret, err);
+	proc_kill(pidfd);	/* it has answered, or never will */
+	return r;
+}

@@ -1,0 +1,24 @@
+#ifndef IMAGE_HELPER_H
+#define IMAGE_HELPER_H
+#include "image/client.h"
+#include "image/wire.h"
+
+/* One conversation with rkt-fetch, from start to end. */
+struct helper_fds {
+	int download, stream, image, signature;	/* -1: not needed */
+	const int *keys;
+	size_t n_keys;
+};
+#define HELPER_FDS_NONE ((struct helper_fds){ .download = -1, .stream = -1, .image = -1, .signature = -1 })
+
+/* Fills in what follows from the configuration and the environment. */
+void helper_configure(const struct fetch_config *config, struct wire_request *request);
+
+/*
+ * Starts rkt-fetch, sends the request, shows what it says, and waits for its
+ * answer and its end. *fds->stream is closed as soon as rkt-fetch has its own.
+ * A failure of rkt-fetch is returned as if it had happened here.
+ */
+int helper_ask(const struct fetch_config *config, const struct wire_request *request, struct helper_fds *fds,
+	       struct wire_reply *ret, struct err *err);
+#endif
