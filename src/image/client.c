@@ -199,12 +199,18 @@ static void discover_keys(const struct job *j)
 	log_warn("%s", words);
 }
 
+/*
+ * A file or URL tells its name only once it is unpacked: until then any trusted
+ * key will do, and afterwards it must be one for that name.
+ */
 static int load_keys(struct job *j, struct err *err)
 {
+	const char *vendor = j->config->system_config, *local = j->config->local_config;
+
 	if (!j->signature_needed)
 		return 0;
-	return keystore_load(j->config->system_config, j->config->local_config, job_name(j), &j->keys, &j->n_keys,
-			     err);
+	return job_name(j) ? keystore_load(vendor, local, job_name(j), &j->keys, &j->n_keys, err)
+			   : keystore_load_all(vendor, local, &j->keys, &j->n_keys, err);
 }
 
 static bool is_trusted(const struct job *j, const char *fingerprint)
@@ -342,6 +348,9 @@ static int check_result(const struct job *j, const struct import_result *result,
 		if (r >= 0)
 			r = image_check_asked(ret, ref->name, labels, n, err);
 	}
+	if (r >= 0 && j->signature_needed &&
+	    !keystore_trusts(j->config->system_config, j->config->local_config, ret->name, j->reply.fingerprint))
+		r = err_set(err, -ERR_BAD_SIGNATURE, "openpgp: signature made by unknown entity");
 	if (r >= 0)
 		r = image_check_dependencies(ret, err);
 	labels_free(labels, n);
@@ -375,11 +384,13 @@ static int receive(struct job *j, struct import *import, int *stream_fd, struct 
 		return err_wrap(err, -ERR_BAD_INPUT, "cannot unpack the image");
 	if (r < 0)
 		return r;
-	tell_signer(j);
 	r = import_finish(import, &result, err);
 	if (r >= 0)
 		r = check_result(j, &result, &manifest, err);
-	return r < 0 ? r : commit(j, import, &manifest, info, err);
+	if (r < 0)
+		return r;
+	tell_signer(j);
+	return commit(j, import, &manifest, info, err);
 }
 
 static int transfer(struct job *j, struct image_info *info, struct err *err)

@@ -92,7 +92,7 @@ static int start(const struct fetch_config *config, const struct helper_fds *f, 
 	AUTO(close) int exe_fd = -1;
 	struct identity id = identity();
 	/* What libraries print there is for nobody's eyes; what matters comes over the socket. */
-	int fds[WIRE_FD_KEYS + WIRE_KEY_FILES_MAX] = { -1, -1, log_debugging() ? STDERR_FILENO : -1 };
+	int fds[WIRE_FD_KEYS + WIRE_KEY_FILES_MAX] = { -1, -1, -1 };
 	struct proc proc = { .env = env, .fds = fds, .before_exec = give_up_privilege, .arg = &id };
 	int r = helper_open(config->libexec_dir, "rkt-fetch", &exe_fd, err);
 

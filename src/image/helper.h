@@ -1,6 +1,6 @@
 #ifndef IMAGE_HELPER_H
 #define IMAGE_HELPER_H
-#include "image/client.h"
+#include "image/fetch.h"
 #include "image/wire.h"
 
 /* One conversation with rkt-fetch, from start to end. */

@@ -9,7 +9,7 @@
 #include "base/path.h"
 #include "spec/types.h"
 
-enum { FINGERPRINT_LEN = 40, KEY_MAX = 1 << 20 };
+enum { FINGERPRINT_LEN = 40, KEY_MAX = 1 << 20, PREFIX_DEPTH_MAX = 64 };
 
 #define KEYS_DIR   "trustedkeys"
 #define ROOT_DIR   "root.d"
@@ -23,12 +23,6 @@ static bool is_fingerprint(const char *s)
 /* One directory that may hold keys; dir_fd stays the walk's. */
 typedef int visit_fn(void *arg, int dir_fd, const char *path, struct err *err);
 
-/* Goes on with 0 where something is missing: an absent directory holds no keys. */
-static int absent_is_fine(int r, const char *path, struct err *err)
-{
-	return r == -ENOENT ? 0 : err_sys(err, r, "cannot open '%s'", path);
-}
-
 /* Replaces *fd and *path by one directory below; never through a link. */
 static int descend(int *fd, char **path, const char *name, struct err *err)
 {
@@ -38,10 +32,8 @@ static int descend(int *fd, char **path, const char *name, struct err *err)
 	if (!*name || str_eq(name, ".") || str_eq(name, ".."))
 		return err_set(err, -ERR_BAD_INPUT, "'%s' is no part of a name", name);
 	r = dir_open(*fd, name, &next_fd);
-	if (r < 0) {
-		absent_is_fine(r, next, err);
-		return r;
-	}
+	if (r < 0)
+		return err_sys(err, r, "cannot open '%s'", next);
 	close(*fd);
 	*fd = next_fd;
 	free(*path);
@@ -65,24 +57,31 @@ static int walk_prefixes(int *fd, char **path, const char *name, visit_fn *visit
 	return 0;
 }
 
-/* name NULL: root.d, else what prefix.d has for it. */
-static int walk_one(const char *config, const char *name, visit_fn *visit, void *arg, struct err *err)
+/* Opens root.d or prefix.d. -ENOENT: there is none. */
+static int open_keys(const char *config, const char *sub, int *fd, char **path, struct err *err)
 {
-	AUTO(free) char *path = xstrdup(config);
-	AUTO(close) int fd = -1;
 	int r;
 
 	if (!config)
-		return 0;
-	fd = open(config, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return absent_is_fine(-errno, config, err);
-	r = descend(&fd, &path, KEYS_DIR, err);
-	if (r >= 0)
-		r = descend(&fd, &path, name ? PREFIX_DIR : ROOT_DIR, err);
+		return -ENOENT;
+	*path = xstrdup(config);
+	*fd = open(config, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd < 0)
+		return err_sys(err, -errno, "cannot open '%s'", config);
+	r = descend(fd, path, KEYS_DIR, err);
+	return r < 0 ? r : descend(fd, path, sub, err);
+}
+
+/* name NULL: root.d, else what prefix.d has for it. */
+static int walk_one(const char *config, const char *name, visit_fn *visit, void *arg, struct err *err)
+{
+	AUTO(free) char *path = NULL;
+	AUTO(close) int fd = -1;
+	int r = open_keys(config, name ? PREFIX_DIR : ROOT_DIR, &fd, &path, err);
+
 	if (r >= 0)
 		r = name ? walk_prefixes(&fd, &path, name, visit, arg, err) : visit(arg, fd, path, err);
-	return r == -ENOENT ? 0 : r;
+	return r == -ENOENT ? 0 : r;	/* an absent directory holds no keys */
 }
 
 /*
@@ -108,6 +107,7 @@ static int walk(const char *system_dir, const char *local_dir, bool roots, const
 struct key_set {
 	struct trusted_key *keys;
 	size_t n;
+	bool every;	/* keep each that is not empty: masks are for a name to decide */
 };
 
 static void key_clear(struct trusted_key *key)
@@ -120,7 +120,7 @@ static void key_clear(struct trusted_key *key)
 /* A key of the same fingerprint is replaced; an empty one takes it away. */
 static void set_put(struct key_set *set, struct trusted_key *key)
 {
-	for (size_t i = 0; i < set->n; i++) {
+	for (size_t i = 0; !set->every && i < set->n; i++) {
 		if (!str_eq(set->keys[i].fingerprint, key->fingerprint))
 			continue;
 		key_clear(&set->keys[i]);
@@ -191,6 +191,60 @@ static int load_dir(void *arg, int dir_fd, const char *path, struct err *err)
 		if (entry->d_name[0] != '.')
 			r = read_key(arg, dir_fd, path, entry->d_name, err);
 	return r;
+}
+
+/* What fails with -ENOENT went away while we were looking. */
+static int load_tree(struct key_set *set, int dir_fd, const char *path, int depth, struct err *err)
+{
+	AUTO(closedir) DIR *dir = NULL;
+	struct dirent *entry;
+	int r = load_dir(set, dir_fd, path, err);
+
+	if (r >= 0)
+		r = dir_stream(dir_fd, path, &dir, err);
+	while (r >= 0 && (entry = readdir(dir))) {
+		AUTO(free) char *below = xasprintf("%s/%s", path, entry->d_name);
+		AUTO(close) int fd = -1;
+		int found = entry->d_name[0] == '.' ? -ENOTDIR : dir_open(dir_fd, entry->d_name, &fd);
+
+		if (found == -ENOTDIR || found == -ENOENT || found == -ELOOP)
+			continue;
+		if (found < 0)
+			return err_sys(err, found, "cannot open '%s'", below);
+		if (depth == PREFIX_DEPTH_MAX)
+			return err_set(err, -ELOOP, "'%s' lies too deep", below);
+		r = load_tree(set, fd, below, depth + 1, err);
+	}
+	return r;
+}
+
+int keystore_load_all(const char *system_dir, const char *local_dir, struct trusted_key **ret, size_t *ret_n,
+		      struct err *err)
+{
+	const struct { const char *config, *sub; } places[] = {
+		{ system_dir, ROOT_DIR }, { local_dir, ROOT_DIR }, { system_dir, PREFIX_DIR },
+		{ local_dir, PREFIX_DIR },
+	};
+	struct key_set set = { .every = true };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(places); i++) {
+		AUTO(free) char *path = NULL;
+		AUTO(close) int fd = -1;
+
+		r = open_keys(places[i].config, places[i].sub, &fd, &path, err);
+		if (r >= 0)
+			r = load_tree(&set, fd, path, 0, err);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	if (r < 0) {
+		trusted_keys_free(set.keys, set.n);
+		return err_wrap(err, r, "cannot load trusted keys");
+	}
+	*ret = set.keys;
+	*ret_n = set.n;
+	return 0;
 }
 
 int keystore_load(const char *system_dir, const char *local_dir, const char *name, struct trusted_key **ret,

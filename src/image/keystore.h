@@ -22,6 +22,13 @@ struct trusted_key {
 /* The keys that may sign NAME. name NULL: only root keys. Not finding any is success with none. */
 int keystore_load(const char *system_dir, const char *local_dir, const char *name,
 		  struct trusted_key **ret, size_t *ret_n, struct err *err);
+/*
+ * Every key of every prefix, also those that an empty file masks for some name:
+ * for an image whose name is not known before it is unpacked. Whether the one
+ * that signed it may is then for keystore_trusts() to say.
+ */
+int keystore_load_all(const char *system_dir, const char *local_dir, struct trusted_key **ret, size_t *ret_n,
+		      struct err *err);
 void trusted_keys_free(struct trusted_key *keys, size_t n);
 
 /* Is this key still trusted for NAME (D1)? Costs a few stat(2). */

@@ -161,6 +161,27 @@ static void odd_names(void **state)
 	trusted_keys_free(keys, n);
 }
 
+static void every_key(void **state)
+{
+	struct dirs *d = *state;
+	struct trusted_key *keys = NULL;
+	size_t n = 0;
+
+	assert_int_equal(keystore_load_all(d->vendor, d->local, &keys, &n, NULL), 0);
+	assert_int_equal(n, 0);
+	trusted_keys_free(keys, n);
+	put(d->vendor, "root.d", KEY_A, "a");
+	put(d->local, "root.d", KEY_A, "");	/* a mask, of which names depend on */
+	put(d->vendor, "prefix.d/a.com/x/y", KEY_B, "b");
+	put(d->local, "prefix.d/b.com", KEY_B, "another b");
+	assert_int_equal(keystore_load_all(d->vendor, d->local, &keys, &n, NULL), 0);
+	assert_int_equal(n, 3);
+	assert_string_equal(keys[0].armor, "a");
+	assert_string_equal(keys[1].armor, "b");
+	assert_string_equal(keys[2].armor, "another b");
+	trusted_keys_free(keys, n);
+}
+
 static void adding(void **state)
 {
 	AUTO(free) char *path = NULL;
@@ -194,7 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_DIRS(nothing_there), WITH_DIRS(prefixes_end_at_a_slash), WITH_DIRS(root_keys),
 		WITH_DIRS(masks), WITH_DIRS(local_wins), WITH_DIRS(no_links), WITH_DIRS(odd_names),
-		WITH_DIRS(adding),
+		WITH_DIRS(every_key), WITH_DIRS(adding),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ struct session {
 	struct wire_request request;
 	struct http *http;	/* made when first needed */
 	const char *label;	/* of the transfer that is going on */
-	int64_t told_at;	/* ms: when progress was last told */
+	int64_t told_at, told_done;	/* progress: when (ms) and what was last told */
 };
 
 /* --- telling ------------------------------------------------------------- */
@@ -60,6 +60,7 @@ static int tell_progress(struct session *s, int64_t done, int64_t total)
 	struct wire_reply reply = { .kind = (char[]){ "progress" }, .label = label, .done = done, .total = total };
 
 	s->told_at = now_ms();
+	s->told_done = done;
 	return wire_send_reply(s->control_fd, &reply);
 }
 
@@ -67,7 +68,7 @@ static int on_progress(void *arg, int64_t done, int64_t total)
 {
 	struct session *s = arg;
 
-	if (done != total && now_ms() - s->told_at < PROGRESS_MS)
+	if (done == s->told_done || (done != total && now_ms() - s->told_at < PROGRESS_MS))
 		return 0;
 	return tell_progress(s, done, total);
 }

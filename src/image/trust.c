@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+#include "image/keystore.h"
 
 enum { ANSWER_MAX = 256 };
 

@@ -1,8 +1,17 @@
 #ifndef IMAGE_TRUST_H
 #define IMAGE_TRUST_H
-#include "image/client.h"
+#include "image/fetch.h"
 
 /* Keys and the person: what is shown and asked (inventory §3). */
+
+enum key_review { KEY_ASK, KEY_SKIP_REVIEW };
+
+/*
+ * Shows one key, asks unless told not to, and stores it (inventory §3, the
+ * dialogue word for word). prefix NULL: as a root key. 0: trusted, 1: declined.
+ */
+int key_review_and_add(const struct fetch_config *config, const struct found_key *key, const char *prefix,
+		       enum key_review review, struct err *err);
 
 /* "gpg key fingerprint is: …" with its subkeys and identities, a line each. The caller frees it. */
 char *key_text(const struct found_key *key);

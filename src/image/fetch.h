@@ -1,0 +1,40 @@
+#ifndef IMAGE_FETCH_H
+#define IMAGE_FETCH_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* What all that is done through rkt-fetch has in common. */
+enum {	/* --insecure-options that concern fetching */
+	FETCH_SKIP_SIGNATURE = 1 << 0,
+	FETCH_SKIP_TLS = 1 << 1,
+	FETCH_ALLOW_HTTP = 1 << 2,
+	FETCH_PUBKEY_HTTP = 1 << 3,
+};
+
+struct fetch_config {
+	const char *system_config, *local_config;	/* where trustedkeys/ lies */
+	const char *libexec_dir;	/* where rkt-fetch and rkt-unpack are */
+	unsigned insecure;		/* FETCH_* */
+	bool trust_keys_from_https;
+	bool render;			/* unpack too (root only) */
+	/*
+	 * A server that sends less than 100 bytes/s for so long is given up. 0: what
+	 * the environment's RKT_FETCH_STALL_SECONDS says (at most 3600), else 30.
+	 */
+	int64_t stall_seconds;
+};
+
+/* A key as rkt-fetch read it. */
+struct found_key {
+	char *location;			/* file path or URL */
+	char *armor;
+	char *fingerprint;		/* 40 lower-case hex */
+	char **subkeys;			/* their fingerprints */
+	char **identities;		/* user IDs */
+};
+
+/* Opens a helper program of ours (rkt-fetch, rkt-unpack) in libexec_dir for proc_start(). */
+int helper_open(const char *libexec_dir, const char *name, int *ret_fd, struct err *err);
+#endif
