@@ -153,7 +153,8 @@ int store_extract(struct store *s, int unpack_exe_fd, const struct image_info *i
 /*
  * Re-reads the blob against its hash and, when there is one, the tree against
  * the blob: names, kinds, modes, owners, contents. -ERR_BAD_INPUT: they differ,
- * and err says where. *ret_had_tree may be NULL.
+ * and err says where. *ret_had_tree may be NULL. The tree is compared with
+ * one unpacked for that, so there must be room for it.
  */
 int store_verify(struct store *s, int unpack_exe_fd, const struct image_info *info, bool *ret_had_tree,
 		 struct err *err);
