@@ -20,8 +20,7 @@ static const struct cmd *const commands[] = {
 
 struct global_args {
 	bool debug, help, trust_keys_from_https;
-	const char *dir;			/* NULL: not given */
-	const char *system_config, *local_config, *user_config;
+	const char *dir, *system_config, *local_config, *user_config;
 	unsigned insecure;
 };
 
@@ -30,29 +29,30 @@ static int take_insecure(void *args, const struct opt *opt, const char *value, s
 	return insecure_parse(value, &((struct global_args *)args)->insecure, err);
 }
 
+/* An option's default is put in place by whoever uses it: NULL means not given. */
 static int take_dir(void *args, const struct opt *opt, const char *value, struct err *err)
 {
 	if (!*value)
 		return err_set(err, -EINVAL, "\"\" is not a valid directory");
-	((struct global_args *)args)->dir = value;
+	*(const char **)((char *)args + opt->at) = value;
 	return 0;
 }
 
 #define AT(member) offsetof(struct global_args, member)
 static const struct opt global_opts[] = {
 	{ "debug", 0, OPT_FLAG, AT(debug), NULL, "print out more debug information to stderr" },
-	{ "dir", 0, OPT_CALL, 0, "DIR", "rkt data directory", .def = DATA_DIR, .call = take_dir },
+	{ "dir", 0, OPT_CALL, AT(dir), "DIR", "rkt data directory", .def = DATA_DIR, .call = take_dir },
 	{ "help", 'h', OPT_FLAG, AT(help), NULL, "show this help" },
 	{ "insecure-options", 0, OPT_CALL, 0,
 	  "none|image|tls|ondisk|http|pubkey|capabilities|paths|seccomp|all-fetch|all-run|all",
 	  "comma-separated list of security features to switch off", .def = "none", .call = take_insecure },
-	{ "local-config", 0, OPT_STRING, AT(local_config), "DIR", "local configuration directory",
-	  .def = LOCAL_CONFIG_DIR },
-	{ "system-config", 0, OPT_STRING, AT(system_config), "DIR", "system configuration directory",
-	  .def = SYSTEM_CONFIG_DIR },
+	{ "local-config", 0, OPT_CALL, AT(local_config), "DIR", "local configuration directory",
+	  .def = LOCAL_CONFIG_DIR, .call = take_dir },
+	{ "system-config", 0, OPT_CALL, AT(system_config), "DIR", "system configuration directory",
+	  .def = SYSTEM_CONFIG_DIR, .call = take_dir },
 	{ "trust-keys-from-https", 0, OPT_FLAG, AT(trust_keys_from_https), NULL,
 	  "trust signing keys that discovery offers over HTTPS, without asking" },
-	{ "user-config", 0, OPT_STRING, AT(user_config), "DIR", "user configuration directory" },
+	{ "user-config", 0, OPT_CALL, AT(user_config), "DIR", "user configuration directory", .call = take_dir },
 	{}
 };
 static const struct opt *const globals[] = { global_opts, NULL };
@@ -71,40 +71,51 @@ static char *libexec_dir(void)
 	return xstrdup(LIBEXEC_DIR);
 }
 
-/* The flag, else the configured directory, else the default; absolute and without symlinks. */
+/* Stage1 runs elsewhere and is told these paths, so they are absolute. */
+static int absolute(const char *path, char **ret, struct err *err)
+{
+	AUTO(free) char *cwd = NULL, *whole = NULL;
+
+	if (*path == '/') {
+		*ret = path_clean(path);
+		return 0;
+	}
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		return err_sys(err, -errno, "cannot tell the working directory");
+	whole = xasprintf("%s/%s", cwd, path);
+	*ret = path_clean(whole);
+	return 0;
+}
+
+/* The flag, else the configured directory, else the default; without symlinks. */
 static int data_dir(const struct global_args *g, const struct config *config, char **ret, struct err *err)
 {
 	const char *dir = g->dir ? g->dir : config->data_dir ? config->data_dir : DATA_DIR;
-	AUTO(free) char *cwd = NULL, *whole = NULL;
 
 	*ret = realpath(dir, NULL);
 	if (*ret)
 		return 0;
 	if (errno != ENOENT)
 		return err_sys(err, -errno, "cannot evaluate dataDir \"%s\" real path", dir);
-	if (*dir == '/') {
-		*ret = path_clean(dir);
-		return 0;
-	}
-	cwd = getcwd(NULL, 0);
-	if (!cwd)
-		return err_sys(err, -errno, "cannot tell the working directory");
-	whole = xasprintf("%s/%s", cwd, dir);
-	*ret = path_clean(whole);
-	return 0;
+	return absolute(dir, ret, err);
 }
 
 static int engine_open(struct engine *e, const struct global_args *g, struct err *err)
 {
 	int r;
 
-	e->system_config = xstrdup(g->system_config);
-	e->local_config = xstrdup(g->local_config);
-	e->user_config = xstrdup(g->user_config);
 	e->insecure = g->insecure;
 	e->debug = g->debug;
 	e->trust_keys_from_https = g->trust_keys_from_https;
 	e->libexec_dir = libexec_dir();
+	r = absolute(g->system_config ? g->system_config : SYSTEM_CONFIG_DIR, &e->system_config, err);
+	if (r >= 0)
+		r = absolute(g->local_config ? g->local_config : LOCAL_CONFIG_DIR, &e->local_config, err);
+	if (r >= 0 && g->user_config)
+		r = absolute(g->user_config, &e->user_config, err);
+	if (r < 0)
+		return r;
 	r = config_load(e->system_config, e->local_config, e->user_config, &e->config, err);
 	if (r < 0)
 		return err_wrap(err, r, "cannot get configuration");

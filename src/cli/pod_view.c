@@ -266,7 +266,8 @@ static void exit_lines(const struct pod_view *v, struct buf *out)
 	bool exited = v->number == POD_EXITED || v->number == POD_EXITED_GARBAGE;
 
 	if (v->pid)
-		buf_addf(out, "pid=%d\nexited=%s\n", (int)v->pid, exited ? "true" : "false");
+		buf_addf(out, "pid=%d\n", (int)v->pid);
+	buf_addf(out, "exited=%s\n", exited ? "true" : "false");
 	for (size_t i = 0; i < v->n_apps && v->number != POD_RUNNING; i++) {
 		AUTO(free) char *name = str_printable(v->apps[i].name);
 
