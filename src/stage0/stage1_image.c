@@ -168,8 +168,9 @@ static int obtain_configured_location(const struct engine *e, struct store *stor
 static int obtain_configured(const struct engine *e, struct store *store, struct image_info *ret, struct err *err)
 {
 	int r = find_configured_name(e, store, ret, err);
+	bool refused = r == -ERR_NO_SIGNATURE || r == -ERR_BAD_SIGNATURE;
 
-	if (r != -ERR_NOT_FOUND)
+	if (r != -ERR_NOT_FOUND && !(refused && e->config.stage1_location))
 		return r;
 	err_clear(err);
 	if (e->config.stage1_location)
