@@ -122,7 +122,7 @@ int image_fetch(const struct engine *e, struct store *store, const struct fetch_
 	return fetch_image(&config, store, image, ret, err);
 }
 
-/* --- one image of the command line --- */
+/* --- one image of the command line; each way checks what it gives --- */
 
 struct wanted {
 	const struct engine *e;
@@ -140,15 +140,20 @@ static int fetch_wanted(const struct wanted *w, struct image_info *ret, struct e
 		.expect_name = w->ref.kind == REFERENCE_NAME,
 	};
 
+	int r;
+
 	log_debug("image: fetching image from %s", w->ref.text);
-	return image_fetch(w->e, w->store, &image, ret, err);
+	r = image_fetch(w->e, w->store, &image, ret, err);
+	return r < 0 ? r : image_check_verified(w->e, ret, err);
 }
 
 static int obtain_hash(struct wanted *w, struct image_info *ret, struct err *err)
 {
 	int r = store_find_id(w->store, w->ref.hash, ret, err);
 
-	return r < 0 ? err_wrap(err, r, "could not resolve image \"%s\"", w->ref.text) : r;
+	if (r < 0)
+		return err_wrap(err, r, "could not resolve image \"%s\"", w->ref.text);
+	return image_check_verified(w->e, ret, err);
 }
 
 static int obtain_file(struct wanted *w, struct image_info *ret, struct err *err)
@@ -235,9 +240,6 @@ int image_obtain(const struct engine *e, struct store *store, const char *text, 
 		return r;
 	r = obtain_kinds[w.ref.kind](&w, &found, err);
 	reference_clear(&w.ref);
-	if (r < 0)
-		return r;
-	r = image_check_verified(e, &found, err);
 	if (r < 0)
 		return r;
 	*ret = found;

@@ -100,9 +100,10 @@ void store_touch(struct store *s, const struct image_info *i);
 int store_open_tree(struct store *s, const char *tree, int *ret_fd, struct err *err);
 
 /*
- * The tree of this very image. What is known of an image may be a member's of
- * group rkt word; whose a tree is, only root said. -ERR_NOT_FOUND: it has none.
- * -ERR_BAD_INPUT: the tree that it names is another image's.
+ * The tree of this very image: a directory of "manifest" and "rootfs". What is
+ * known of an image may be the word of a member of group rkt; whose a tree is,
+ * only root said. -ERR_NOT_FOUND: it has none. -ERR_BAD_INPUT: the tree that it
+ * names is another image's.
  */
 int store_open_image_tree(struct store *s, const struct image_info *i, int *ret_fd, struct err *err);
 
