@@ -121,12 +121,12 @@ static void add_commands(struct buf *out, const struct cmd *const *commands, con
 
 char *cmd_help_text(const struct cmd *const *commands, const struct opt *const *globals, const struct cmd *cmd)
 {
+	const char *args = cmd ? cmd->args : "[command]";
 	struct buf out = {};
 
 	buf_addf(&out, "NAME:\n\trkt%s%s - %s\n\n", cmd ? " " : "", cmd ? cmd->name : "",
 		 cmd ? cmd->help : "runs pods of application containers");
-	buf_addf(&out, "USAGE:\n\trkt%s%s %s\n\n", cmd ? " " : "", cmd ? cmd->name : "",
-		 cmd ? cmd->args : "[command]");
+	buf_addf(&out, "USAGE:\n\trkt%s%s%s%s\n\n", cmd ? " " : "", cmd ? cmd->name : "", *args ? " " : "", args);
 	if (!cmd)
 		buf_adds(&out, "VERSION:\n\t" RKT_VERSION "\n\n");
 	if (!cmd || !cmd->run)

@@ -1,5 +1,6 @@
 #include "cli/out.h"
 
+#include <poll.h>
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -22,10 +23,16 @@ void out_text(const char *text) { fputs(text, stdout); }
 
 int out_flush(struct err *err)
 {
-	errno = 0;
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	struct pollfd p = { .fd = STDOUT_FILENO };
+
+	if (fflush(stdout) == EOF && errno)
+		return err_sys(err, -errno, "cannot write to standard output");
+	if (!ferror(stdout))
 		return 0;
-	return err_sys(err, errno ? -errno : -EIO, "cannot write to standard output");
+	/* An earlier write failed, and why is gone; but a pipe tells when nobody reads it. */
+	if (poll(&p, 1, 0) == 1 && p.revents & POLLERR)
+		return err_sys(err, -EPIPE, "cannot write to standard output");
+	return err_set(err, -EIO, "cannot write to standard output");
 }
 
 void out_failure(const struct err *err)
