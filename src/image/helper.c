@@ -14,7 +14,7 @@
 #include "config.h"
 #include "image/progress.h"
 
-enum { NOBODY = 65534, STALL_SECONDS_MAX = 3600, GONE_MS = 2000 };
+enum { NOBODY = 65534, STALL_SECONDS_MAX = 3600, GONE_MS = 250 };
 
 /* All that rkt-fetch may know of our environment. */
 static const char *const passed_on[] = {
