@@ -87,14 +87,16 @@ static void read_app(const struct pod *pod, const struct pod_manifest *m, const 
 }
 
 static const struct { const char *key, *name; } insecure_keys[] = {
-	{ "DisableCapabilities", "capabilities" }, { "DisablePaths", "paths" }, { "DisableSeccomp", "seccomp" },
+	{ "disableCapabilitiesRestriction", "capabilities" },
+	{ "disablePaths", "paths" },
+	{ "disableSeccomp", "seccomp" },
 };
 
 int runtime_config_read(const char *text, size_t len, char **ret_profile, char **ret_insecure, struct err *err)
 {
 	AUTO(json_free) struct json *json = NULL;
 	AUTO(strv_free) char **names = NULL;
-	const struct json_value *root, *insecure;
+	const struct json_value *root;
 	const char *profile;
 	int r;
 
@@ -102,11 +104,10 @@ int runtime_config_read(const char *text, size_t len, char **ret_profile, char *
 	if (r < 0)
 		return r;
 	root = json_root(json);
-	insecure = json_get(root, "InsecureOptions");
 	for (size_t i = 0; i < ARRAY_LEN(insecure_keys); i++)
-		if (json_get_bool(insecure, insecure_keys[i].key))
+		if (json_get_bool(root, insecure_keys[i].key))
 			strv_add(&names, insecure_keys[i].name);
-	profile = json_get_text(root, "SecurityProfile");
+	profile = json_get_text(root, "securityProfile");
 	*ret_profile = xstrdup(profile ? profile : "rkt");
 	*ret_insecure = names ? strv_join(names, ",") : xstrdup("none");
 	return 0;

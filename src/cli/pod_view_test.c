@@ -137,8 +137,8 @@ static void runtime_config(void **state)
 		const char *text, *profile, *insecure;
 	} rows_[] = {
 		{ "{}", "rkt", "none" },
-		{ "{\"SecurityProfile\":\"hardened\",\"InsecureOptions\":{\"DisablePaths\":false}}", "hardened", "none" },
-		{ "{\"SecurityProfile\":\"rkt\",\"InsecureOptions\":{\"DisableSeccomp\":true,\"DisableCapabilities\":true}}",
+		{ "{\"securityProfile\":\"hardened\",\"disablePaths\":false}", "hardened", "none" },
+		{ "{\"securityProfile\":\"rkt\",\"disableSeccomp\":true,\"disableCapabilitiesRestriction\":true}",
 		  "rkt", "capabilities,seccomp" },
 	};
 	char *profile = NULL, *insecure = NULL;

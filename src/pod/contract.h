@@ -45,9 +45,9 @@ enum { STAGE1_INTERFACE_VERSION = 7 };
 #define POD_PPID		"ppid"			/* the same when pid 1 of the pod is its only child */
 #define POD_SUBCGROUP		"subcgroup"
 /*
- * JSON, by stage1: the arguments it runs under. "rkt status" reads
- * {"SecurityProfile":"hardened","InsecureOptions":{"DisableCapabilities":false,"DisablePaths":false,
- * "DisableSeccomp":false}} of it; without a SecurityProfile (rkt 1.30's own) it was "rkt".
+ * JSON, by stage1: what it runs under. "rkt status" reads {"securityProfile":"hardened",
+ * "disableCapabilitiesRestriction":false,"disablePaths":false,"disableSeccomp":false} of it; a stage1 that
+ * says no profile knows none, and confines as rkt 1.30 did.
  */
 #define POD_RUNTIME_CONFIG	"runtime-config"
 #define POD_SHARED_VOLUMES	"sharedVolumes"		/* sharedVolumes/VOLUME: kind "empty" */
