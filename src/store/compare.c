@@ -197,7 +197,7 @@ static int compare_identity(struct compare *c, const char *path, const struct st
 	found_is = tsearch(twin, &c->twins_by_is, by_is);
 	found_should = tsearch(twin, &c->twins_by_should, by_should);
 	if (!found_is || !found_should)
-		mem_oom();
+		return err_sys(err, -ENOMEM, "cannot compare 'rootfs/%s'", path);
 	if (*found_is == twin && *found_should == twin)
 		return 0;
 	return *found_is == *found_should ? 1 : differs(path, "other hard links", err);
