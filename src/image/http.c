@@ -9,6 +9,9 @@
 
 enum { CONNECT_SECONDS = 20, SPEED_MIN = 100, OTHER_BODY_MAX = 64 << 10 };
 
+/* What a server may send without saying how much it will be: it could go on until the disk is full. */
+#define UNSAID_BODY_MAX ((int64_t)4 << 30)
+
 struct http {
 	struct http_config config;
 	CURL *curl;
@@ -140,17 +143,24 @@ static int body_check(struct transfer *t)
 	return 0;
 }
 
+/* How much of this answer's body we take. */
+static int64_t body_max(const struct transfer *t)
+{
+	if (status_of(t) != 200)
+		return OTHER_BODY_MAX;
+	return t->has_length || t->get->max < UNSAID_BODY_MAX ? t->get->max : UNSAID_BODY_MAX;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 	bool wanted = status_of(t) == 200;
-	int64_t max = wanted ? t->get->max : OTHER_BODY_MAX;
 	size_t len = size * n;
 
 	if (wanted && !t->body_bytes)
 		t->failed = body_check(t);
 	t->body_bytes += (int64_t)len;
-	if (!t->failed && t->body_bytes > max)
+	if (!t->failed && t->body_bytes > body_max(t))
 		t->failed = -EFBIG;
 	if (!t->failed && wanted && t->get->fd >= 0)
 		t->failed = fd_write_all(t->get->fd, data, len);
@@ -236,7 +246,7 @@ static int callback_failure(const struct transfer *t, struct err *err)
 		return err_set(err, -E2BIG, "the answer's header is larger than %d bytes", HTTP_HEADER_MAX);
 	case -EFBIG:
 		return err_set(err, -E2BIG, "the %s is larger than %lld bytes", t->get->kind,
-			       (long long)(status_of(t) == 200 ? t->get->max : OTHER_BODY_MAX));
+			       (long long)body_max(t));
 	case -EPROTONOSUPPORT:
 		return err_set(err, -EPROTO, "unexpected content encoding '%s'", t->encoding);
 	case -ENODATA:
