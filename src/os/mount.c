@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
-enum { FILESYSTEMS_MAX = 64 << 10, LOG_LINE = 256 };
+enum { FILESYSTEMS_MAX = 64 << 10, LOG_LINE = 256, MNT_DETACH_FLAG = 2 };
 
 static int mount_attr(int fd, const char *path, unsigned flags, const struct mount_attr *attr)
 {
@@ -158,6 +158,23 @@ int mount_set(int mount_fd, uint64_t set, uint64_t clear, bool recursive, struct
 	int r = mount_attr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr);
 
 	return r < 0 ? err_sys(err, r, "cannot change a mount's attributes") : 0;
+}
+
+int mount_private(int mount_fd, bool recursive, struct err *err)
+{
+	struct mount_attr attr = { .propagation = MS_PRIVATE };
+	int r = mount_attr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr);
+
+	return r < 0 ? err_sys(err, r, "cannot make a mount private") : 0;
+}
+
+int mount_pivot(int new_root_fd, struct err *err)
+{
+	/* The old root comes to lie on top of the new one, which is where "." finds it to detach it. */
+	if (fchdir(new_root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    syscall(SYS_umount2, ".", MNT_DETACH_FLAG) < 0 || chdir("/") < 0)
+		return err_sys(err, -errno, "cannot change the root");
+	return 0;
 }
 
 int mount_attach(int mount_fd, int target_fd, struct err *err)

@@ -40,6 +40,12 @@ int mount_clone(int dir_fd, const char *path, bool recursive, int *ret_fd, struc
 /* Sets and clears MOUNT_ATTR_* flags of a detached or attached mount, recursively or not. */
 int mount_set(int mount_fd, uint64_t set, uint64_t clear, bool recursive, struct err *err);
 
+/* From now on no mount that the host makes below shows up here. */
+int mount_private(int mount_fd, bool recursive, struct err *err);
+
+/* Makes the mount at new_root_fd this namespace's root and the working directory, and lets go of the old root. */
+int mount_pivot(int new_root_fd, struct err *err);
+
 /* Puts a detached mount onto the directory or file behind target_fd (O_PATH is fine). */
 int mount_attach(int mount_fd, int target_fd, struct err *err);
 #endif
