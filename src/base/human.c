@@ -74,11 +74,9 @@ char *human_time(int64_t ns)
 		return xstrdup("");
 	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
 	strftime(zone, sizeof(zone), "%z %Z", &tm);
-	if (ms > 0) {
-		snprintf(fraction, sizeof(fraction), ".%03d", ms);
-		for (size_t n = strlen(fraction); fraction[n - 1] == '0'; n--)
-			fraction[n - 1] = 0;
-	}
+	if (ms > 0)	/* zeros at its end are left out */
+		snprintf(fraction, sizeof(fraction), ms % 100 == 0 ? ".%d" : ms % 10 == 0 ? ".%02d" : ".%03d",
+			 ms % 100 == 0 ? ms / 100 : ms % 10 == 0 ? ms / 10 : ms);
 	return xasprintf("%s%s %s", date, fraction, zone);
 }
 
