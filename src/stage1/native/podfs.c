@@ -20,7 +20,7 @@ static const char *const masked_files[] = {
 	"/proc/sched_debug", "/proc/timer_list", "/proc/timer_stats", "/proc/vmallocinfo",
 };
 static const char *const masked_directories[] = {
-	"/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/devices/virtual/powercap", "/sys/firmware",
+	"/proc/1/attr", "/proc/1/task/1/attr", "/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/devices/virtual/powercap", "/sys/firmware",
 	"/sys/hypervisor", "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/tracing", "/sys/module",
 	"/sys/power",
 };
@@ -69,17 +69,23 @@ static int mask_throttles(struct err *err)
 	}
 }
 
+/* Makes a mount of a directory upon itself, so that it can have attributes of its own. */
+static int protect(const char *path, uint64_t set)
+{
+	struct mount_attr attr = { .attr_set = set };
+	int r = bind(path, path);
+
+	if (r >= 0 && syscall(SYS_mount_setattr, AT_FDCWD, path, 0, &attr, sizeof(attr)) < 0)
+		r = -errno;
+	return r;
+}
+
 static int protect_all(struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_LEN(read_only); i++) {
-		struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-		int r = bind(read_only[i], read_only[i]);
+		int r = protect(read_only[i], MOUNT_ATTR_RDONLY);
 
-		if (r == -ENOENT)
-			continue;
-		if (r >= 0 && syscall(SYS_mount_setattr, AT_FDCWD, read_only[i], 0, &attr, sizeof(attr)) < 0)
-			r = -errno;
-		if (r < 0)
+		if (r < 0 && r != -ENOENT)
 			return err_sys(err, r, "cannot protect '%s'", read_only[i]);
 	}
 	return 0;
@@ -197,6 +203,9 @@ int podfs_build(const struct pod_plan *plan, int pts_fd, struct podfs *ret, stru
 
 	*ret = (struct podfs){ .proc_fd = -1, .pts_fd = pts_fd, .null_fd = -1 };
 	r = make_root(&ret->null_fd, err);
+	/* Every mask is a copy of this mount. */
+	if (r >= 0 && (r = protect("/mask", MOUNT_ATTR_RDONLY | SAFE)) < 0)
+		err_sys(err, r, "cannot protect '/mask'");
 	if (r >= 0)
 		r = put("proc", NULL, SAFE, "/proc", &ret->proc_fd, err);
 	if (r >= 0)
