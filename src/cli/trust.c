@@ -54,6 +54,8 @@ static int trust_run(struct cli *cli, void *args, char **argv, struct err *err)
 {
 	const struct trust_args *a = args;
 	const char *prefix = a->prefix && *a->prefix ? a->prefix : NULL;
+	size_t n_credentials = 0;
+	AUTO(free) struct fetch_credential *credentials = engine_credentials(&cli->engine, &n_credentials);
 	const struct fetch_config config = {
 		.system_config = cli->engine.system_config,
 		.local_config = cli->engine.local_config,
@@ -61,6 +63,8 @@ static int trust_run(struct cli *cli, void *args, char **argv, struct err *err)
 		.insecure = (a->allow_http ? FETCH_PUBKEY_HTTP | FETCH_ALLOW_HTTP : 0) |
 			    (cli->engine.insecure & INSECURE_TLS ? FETCH_SKIP_TLS : 0) |
 			    (cli->engine.insecure & INSECURE_PUBKEY ? FETCH_PUBKEY_HTTP : 0),
+		.credentials = credentials,
+		.n_credentials = n_credentials,
 		.trust_keys_from_https = cli->engine.trust_keys_from_https,
 	};
 	struct found_key *keys = NULL;

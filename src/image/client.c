@@ -127,8 +127,10 @@ int fetch_keys(const struct fetch_config *config, const char *prefix, char *cons
 	warn_about_keys(config, files.n < n || !n);
 	fds.keys = files.fds;
 	fds.n_keys = files.n;
-	helper_configure(config, &request);
-	r = helper_ask(config, &request, &fds, &reply, err);
+	r = helper_configure(config, &request, err);
+	if (r >= 0)
+		r = helper_ask(config, &request, &fds, &reply, err);
+	wire_credentials_clear(&request);
 	if (r < 0)
 		return r;
 	if (!str_eq(reply.kind, "keys") || (n && reply.n_keys != n))
@@ -288,7 +290,8 @@ static int build_request(struct job *j, struct wire_request *q, struct err *err)
 		q->trusted[i].armor = xstrdup(j->keys[i].armor);
 	}
 	q->n_trusted = j->n_keys;
-	helper_configure(j->config, q);
+	if (r >= 0)
+		r = helper_configure(j->config, q, err);
 	q->skip_signature = !j->signature_needed;
 	q->has_signature = j->signature_fd >= 0;
 	return r;

@@ -13,11 +13,25 @@ enum {	/* --insecure-options that concern fetching */
 	FETCH_PUBKEY_HTTP = 1 << 3,
 };
 
+/*
+ * How the servers of one domain are to know us. domain is host or host:port,
+ * exactly as URLs have it; type is "basic", "oauth" or "aws" and says which of
+ * the others are set. Whoever made the list owns the strings.
+ */
+struct fetch_credential {
+	const char *domain, *type;
+	const char *user, *password;
+	const char *token;
+	const char *aws_key_id, *aws_secret, *aws_region;	/* no region: by the host */
+};
+
 struct fetch_config {
 	const char *system_config, *local_config;	/* where trustedkeys/ lies */
 	const char *libexec_dir;	/* where rkt-fetch and rkt-unpack are */
 	unsigned insecure;		/* FETCH_* */
 	bool trust_keys_from_https;
+	const struct fetch_credential *credentials;	/* sent over https alone, and to their domain alone */
+	size_t n_credentials;
 	bool render;			/* unpack too (root only) */
 	/*
 	 * A server that sends less than 100 bytes/s for so long is given up. 0: what

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "config.h"
+#include "image/credentials.h"
 #include "image/progress.h"
 
 enum { NOBODY = 65534, STALL_SECONDS_MAX = 3600, GONE_MS = 250 };
@@ -123,7 +124,7 @@ static int64_t stall_seconds(const struct fetch_config *config)
 	return text && str_to_u64(text, STALL_SECONDS_MAX, &n) == 0 ? (int64_t)n : 0;
 }
 
-void helper_configure(const struct fetch_config *config, struct wire_request *request)
+int helper_configure(const struct fetch_config *config, struct wire_request *request, struct err *err)
 {
 	request->skip_signature = config->insecure & FETCH_SKIP_SIGNATURE;
 	request->skip_tls = config->insecure & FETCH_SKIP_TLS;
@@ -131,6 +132,7 @@ void helper_configure(const struct fetch_config *config, struct wire_request *re
 	request->pubkey_http = config->insecure & FETCH_PUBKEY_HTTP;
 	request->debug = log_debugging();
 	request->stall_seconds = stall_seconds(config);
+	return credentials_add(config, request, err);
 }
 
 /*
@@ -199,7 +201,7 @@ static int talk(int control_fd, int pidfd, const struct wire_request *request, s
 	int r = wire_send_request(control_fd, request);
 
 	if (r == -E2BIG)
-		return err_set(err, r, "too many or too large trusted keys");
+		return err_set(err, r, "too many or too large trusted keys or credentials");
 	/* If it is gone already, what it said before is worth more than that. */
 	if (r < 0 && r != -EPIPE)
 		return err_sys(err, r, "cannot send a request to rkt-fetch");

@@ -11,8 +11,11 @@ struct helper_fds {
 };
 #define HELPER_FDS_NONE ((struct helper_fds){ .download = -1, .stream = -1, .image = -1, .signature = -1 })
 
-/* Fills in what follows from the configuration and the environment. */
-void helper_configure(const struct fetch_config *config, struct wire_request *request);
+/*
+ * Fills in what follows from the configuration and the environment. On failure
+ * too the caller frees the request's credentials.
+ */
+int helper_configure(const struct fetch_config *config, struct wire_request *request, struct err *err);
 
 /*
  * Starts rkt-fetch, sends the request, shows what it says, and waits for its

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "config.h"
+#include "image/authorize.h"
 
 enum { CONNECT_SECONDS = 20, SPEED_MIN = 100, OTHER_BODY_MAX = 64 << 10 };
 
@@ -24,6 +25,7 @@ struct transfer {
 	size_t header_bytes;
 	int64_t body_bytes;
 	bool has_length, chunked;
+	struct curl_slist *headers;
 	char *encoding;		/* Content-Encoding other than identity */
 	int failed;		/* why a callback stopped it; 0: it did not */
 	char words[CURL_ERROR_SIZE];
@@ -219,6 +221,8 @@ static void set_up(struct transfer *t, const char *url)
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "rkt/" RKT_VERSION);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, t->headers);
+	curl_easy_setopt(curl, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);	/* a proxy gets none of them */
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)SPEED_MIN);
@@ -236,6 +240,23 @@ static void set_up(struct transfer *t, const char *url)
 	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, t);
 	set_proxy(curl, url);
 	set_tls(curl, config->skip_tls);
+}
+
+/* What this server, and none before or after it in a chain of redirects, may know. */
+static int set_credentials(struct transfer *t, const char *url, struct err *err)
+{
+	const struct http_config *config = &t->http->config;
+	AUTO(strv_free) char **lines = NULL;
+	int r = authorize(config->credentials, config->n_credentials, url, time(NULL), &lines, err);
+
+	for (char **line = lines; r >= 0 && line && *line; line++) {
+		struct curl_slist *more = curl_slist_append(t->headers, *line);
+
+		if (!more)
+			mem_oom();
+		t->headers = more;
+	}
+	return r;
 }
 
 /* What a callback found wrong. */
@@ -289,6 +310,9 @@ static int ask(struct http *h, const struct http_get *get, const char *url, stru
 
 	if (!http_url_is_secure(url) && !http_url_is_http(url))
 		return err_set(err, -EPROTO, "only http and https are supported");
+	r = set_credentials(&t, url, err);
+	if (r < 0)
+		return r;
 	set_up(&t, url);
 	code = curl_easy_perform(h->curl);
 	if (t.failed)
@@ -297,6 +321,7 @@ static int ask(struct http *h, const struct http_get *get, const char *url, stru
 		r = library_failure(&t, code, err);
 	else
 		r = (int)status_of(&t);
+	curl_slist_free_all(t.headers);
 	free(t.encoding);
 	return r;
 }

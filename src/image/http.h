@@ -12,8 +12,12 @@
  */
 enum { HTTP_REDIRECTS_MAX = 10, HTTP_HEADER_MAX = 64 << 10, HTTP_STALL_SECONDS = 30 };
 
+struct wire_credential;
+
 struct http_config {
 	bool skip_tls;			/* take any certificate */
+	const struct wire_credential *credentials;	/* see image/authorize.h; the caller's */
+	size_t n_credentials;
 	bool allow_downgrade;		/* follow https to http */
 	int64_t stall_seconds;		/* below 100 bytes/s for so long: give up. 0: HTTP_STALL_SECONDS */
 	/* Called now and then; a negative return ends the transfer with it. total 0: unknown. */

@@ -81,6 +81,7 @@ static int get(struct session *s, const struct http_get *get, char **ret_url, st
 	struct http_config config = {
 		.skip_tls = q->skip_tls, .stall_seconds = q->stall_seconds,
 		.allow_downgrade = str_eq(q->action, "keys") ? q->pubkey_http : q->allow_http,
+		.credentials = q->credentials, .n_credentials = q->n_credentials,
 		.progress = on_progress, .arg = s,
 	};
 	int r;

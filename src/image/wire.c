@@ -21,6 +21,18 @@ static const struct json_field trusted_fields[] = {
 	{}
 };
 
+static const struct json_field credential_fields[] = {
+	{ "domain",        JSON_STRING, AT(wire_credential, domain),        JSON_REQUIRED },
+	{ "authorization", JSON_STRING, AT(wire_credential, authorization), JSON_OMIT_EMPTY },
+	{ "awsKeyID",      JSON_STRING, AT(wire_credential, aws_key_id),    JSON_OMIT_EMPTY },
+	{ "awsSecret",     JSON_STRING, AT(wire_credential, aws_secret),    JSON_OMIT_EMPTY },
+	{ "awsRegion",     JSON_STRING, AT(wire_credential, aws_region),    JSON_OMIT_EMPTY },
+	{}
+};
+#define CREDENTIALS { "credentials", JSON_LIST, AT(wire_request, credentials), JSON_OMIT_EMPTY, credential_fields, \
+		      sizeof(struct wire_credential) }
+static const struct json_field credentials_only[] = { CREDENTIALS, {} };
+
 static const struct json_field location_fields[] = {
 	{ "name", JSON_STRING, AT(wire_location, name), JSON_REQUIRED },
 	{ "file", JSON_BOOL,   AT(wire_location, file), JSON_OMIT_EMPTY },
@@ -37,6 +49,7 @@ static const struct json_field request_fields[] = {
 	{ "trusted",   JSON_LIST, AT(wire_request, trusted), JSON_OMIT_EMPTY, trusted_fields, sizeof(struct wire_trusted) },
 	{ "locations", JSON_LIST, AT(wire_request, locations), JSON_OMIT_EMPTY, location_fields,
 	  sizeof(struct wire_location) },
+	CREDENTIALS,
 	{ "skipSignature", JSON_BOOL, AT(wire_request, skip_signature), JSON_OMIT_EMPTY },
 	{ "skipTLS",       JSON_BOOL, AT(wire_request, skip_tls),       JSON_OMIT_EMPTY },
 	{ "allowHTTP",     JSON_BOOL, AT(wire_request, allow_http),     JSON_OMIT_EMPTY },
@@ -174,5 +187,6 @@ int wire_recv_reply(int fd, struct wire_reply *ret, struct err *err)
 	return r;
 }
 
+void wire_credentials_clear(struct wire_request *r) { json_clear(credentials_only, r); }
 void wire_request_clear(struct wire_request *r) { json_clear(request_fields, r); }
 void wire_reply_clear(struct wire_reply *r) { json_clear(reply_fields, r); }

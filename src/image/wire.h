@@ -27,6 +27,13 @@ enum { WIRE_KEY_FILES_MAX = 32 };
 /* A key that may sign this image. */
 struct wire_trusted { char *fingerprint, *armor; };
 
+/* For one domain: a header's value, or what each request is signed with. */
+struct wire_credential {
+	char *domain;			/* host or host:port, exactly as URLs have it */
+	char *authorization;
+	char *aws_key_id, *aws_secret, *aws_region;	/* no region: by the host */
+};
+
 struct wire_location {
 	char *name;			/* path or URL, for messages and to fetch from */
 	bool file;			/* an fd of WIRE_FD_KEYS on */
@@ -41,6 +48,7 @@ struct wire_request {
 	bool has_signature;
 	struct wire_trusted *trusted; size_t n_trusted;
 	struct wire_location *locations; size_t n_locations;	/* "keys": none: discover */
+	struct wire_credential *credentials; size_t n_credentials;
 	bool skip_signature, skip_tls, allow_http, pubkey_http;
 	bool debug;			/* send "log" at all */
 	int64_t max_image, max_unpacked;	/* bytes; 0: the default ceiling */
@@ -74,6 +82,8 @@ int wire_recv_reply(int fd, struct wire_reply *ret, struct err *err);
 /* Is it a kind that was agreed, with what belongs to it? For wire_recv_reply() and its tests. */
 int wire_reply_check(const struct wire_reply *r, struct err *err);
 
+/* The credentials alone, of a request whose other members are borrowed. */
+void wire_credentials_clear(struct wire_request *r);
 void wire_request_clear(struct wire_request *r);
 static inline void wire_request_clear_auto(struct wire_request *r) { wire_request_clear(r); }
 void wire_reply_clear(struct wire_reply *r);

@@ -24,10 +24,15 @@ static void requests(void **state)
 {
 	struct label labels[] = { { (char[]){ "os" }, (char[]){ "linux" } } };
 	struct wire_trusted trusted[] = { { (char[]){ "abc" }, (char[]){ "-----BEGIN\nx=\n" } } };
+	struct wire_credential credentials[] = {
+		{ (char[]){ "a.com" }, .authorization = (char[]){ "Basic eA==" } },
+		{ (char[]){ "b.com:1" }, .aws_key_id = (char[]){ "id" }, .aws_secret = (char[]){ "s" } },
+	};
 	struct wire_location locations[] = { { (char[]){ "https://a/k" } }, { (char[]){ "./k" }, true } };
 	struct wire_request sent = {
 		.action = (char[]){ "name" }, .name = (char[]){ "a.com/x" }, .labels = labels, .n_labels = 1,
 		.trusted = trusted, .n_trusted = 1, .locations = locations, .n_locations = 2,
+		.credentials = credentials, .n_credentials = 2,
 		.skip_tls = true, .debug = true, .max_image = (int64_t)1 << 40, .stall_seconds = 7,
 	};
 	AUTO(wire_request_clear) struct wire_request got = {};
@@ -39,6 +44,12 @@ static void requests(void **state)
 	assert_string_equal(got.labels[0].value, "linux");
 	assert_string_equal(got.trusted[0].armor, "-----BEGIN\nx=\n");
 	assert_int_equal(got.n_locations, 2);
+	assert_int_equal(got.n_credentials, 2);
+	assert_string_equal(got.credentials[0].authorization, "Basic eA==");
+	assert_null(got.credentials[0].aws_secret);
+	assert_string_equal(got.credentials[1].domain, "b.com:1");
+	assert_string_equal(got.credentials[1].aws_secret, "s");
+	assert_null(got.credentials[1].authorization);
 	assert_false(got.locations[0].file);
 	assert_true(got.locations[1].file);
 	assert_true(got.skip_tls && got.debug && !got.skip_signature && !got.has_signature);

@@ -105,14 +105,38 @@ static const struct { unsigned insecure, fetch; } fetch_bits[] = {
 	{ INSECURE_PUBKEY, FETCH_PUBKEY_HTTP },
 };
 
+struct fetch_credential *engine_credentials(const struct engine *e, size_t *ret_n)
+{
+	const struct config *config = &e->config;
+	struct fetch_credential *list = xcalloc(config->n_auth + 1, sizeof(*list));
+
+	for (size_t i = 0; i < config->n_auth; i++) {
+		const struct config_auth *auth = &config->auth[i];
+
+		list[i] = (struct fetch_credential){
+			.domain = auth->domain, .type = auth->type,
+			.user = auth->user, .password = auth->password,
+			.token = auth->token,
+			.aws_key_id = auth->access_key_id, .aws_secret = auth->secret_access_key,
+			.aws_region = auth->region,
+		};
+	}
+	*ret_n = config->n_auth;
+	return list;
+}
+
 int image_fetch(const struct engine *e, struct store *store, const struct fetch_image *image,
 		struct image_info *ret, struct err *err)
 {
+	size_t n = 0;
+	AUTO(free) struct fetch_credential *credentials = engine_credentials(e, &n);
 	struct fetch_config config = {
 		.system_config = e->system_config,
 		.local_config = e->local_config,
 		.libexec_dir = e->libexec_dir,
 		.trust_keys_from_https = e->trust_keys_from_https,
+		.credentials = credentials,
+		.n_credentials = n,
 		.render = !geteuid() && mount_overlay_supported(),
 	};
 

@@ -511,6 +511,8 @@ static int read_file(int dir_fd, const char *dir_name, const char *name, const c
 	r = fd_read_file(fd, CONFIG_MAX_BYTES, &text, &len);
 	if (r < 0)
 		return err_sys(err, r, "cannot read \"%s\"", path);
+	if (str_eq(dir_name, "auth.d") && st.st_mode & S_IROTH)
+		log_warn("everybody may read the credentials in \"%s\"", path);
 	return config_read_text(dir_name, path, text, len, level, err);
 }
 

@@ -7,7 +7,8 @@
  * directory; auth.d, paths.d, stage1.d; regular files ending in ".json", no
  * symlinks. A later directory overrides; the same thing twice in one is an
  * error. Files and directories must be root's and not writable by others when
- * root reads them (security.md H3).
+ * root reads them (security.md H3). Credentials that everybody may read are
+ * warned of.
  */
 struct config_auth { char *domain, *type, *user, *password, *token; char *access_key_id, *secret_access_key, *region; };
 struct config_docker_auth { char *registry, *user, *password; };

@@ -12,6 +12,7 @@ A path /fault/KIND[:EXTENSION]/rest misbehaves when asked for rest (only where i
   304       not modified, to whoever asks                 202       accepted, always
   500 404   as they say                                   loop      redirects to itself
   http      redirects to http on port 80                  downgrade redirects to http, which redirects back
+  to-NAME   redirects to that https host, or to that port
   encoding  gzip as Content-Encoding                      swap      the file once, then FILE.other
   later     202 once, then the file
 
@@ -96,6 +97,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.head(302, 0, Location="http://" + host + "/fault/upgrade/" + self.path.split("/", 3)[3])
         if fault == "upgrade":
             return self.head(302, 0, Location="https://" + host + "/" + self.path.split("/", 3)[3])
+        if fault.startswith("to-"):
+            to = fault[3:] if not fault[3:].isdigit() else host + ":" + fault[3:]
+            return self.head(302, 0, Location="https://" + to + "/" + self.path.split("/", 3)[3])
         if fault == "headers":
             self.send_response(200)
             self.flush_headers()
