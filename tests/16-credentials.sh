@@ -106,7 +106,7 @@ test_aws_signs_each_request() {
 
 # Neither in what is told, nor in arguments, environment or the store, also when it fails.
 test_shown_to_nobody() {
-	local p basic
+	local p pid basic
 
 	private
 	credentials example.com basic "{\"user\":\"someone\",\"password\":\"$TOKEN\"}"
@@ -114,14 +114,15 @@ test_shown_to_nobody() {
 	exits 254 rkt --debug fetch https://example.com/fault/500/files/shell.aci
 	! grep -q -e "$TOKEN" -e "$basic" "$T/out" "$T/err" || fail "the password is shown"
 	rkt --debug fetch https://example.com/fault/stall:.aci/files/shell.aci >"$T/out" 2>"$T/err" &
+	pid=$!	# "$!" changes with every substituted process
 	until_true 10 grep -q 'stall.*aci"' "$T/requests" || fail "the image was never asked for"
 	requests | grep -q "Basic $basic" || fail "the server never got the credentials"
 	while read -r p; do
 		p=${p%/status}
 		! cat "$p/cmdline" "$p/environ" | grep -a -q -e "$TOKEN" -e "$basic" || fail "$p shows the password"
 	done < <(grep -l '^Name:.rkt' /proc/[0-9]*/status)
-	kill $!
-	wait $! || true
+	kill "$pid"
+	wait "$pid" || true
 	! grep -rq -e "$TOKEN" -e "$basic" "$DATA" "$T/out" "$T/err" || fail "the password is kept or shown"
 }
 
