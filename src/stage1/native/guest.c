@@ -118,6 +118,7 @@ static _Noreturn void guest_main(const struct init *init, const struct control_r
 
 	reply(conn, CONTROL_FAILED, r);
 	err_send(conn, r, &err);
+	(void)shutdown(conn, SHUT_WR);	/* the words were the last: init has nothing to add */
 	_exit(EXIT_REFUSED);
 }
 
