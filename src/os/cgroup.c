@@ -133,10 +133,8 @@ static int open_group(const char *mount, char **path)
 	AUTO(close) int root = -1;
 	int fd;
 
-	if (dir_open(AT_FDCWD, mount, &root) < 0) {
-		/* Co-mounted controllers: only one of the names may be there. */
+	if (dir_open(AT_FDCWD, mount, &root) < 0)
 		return -ENOENT;
-	}
 	fd = path_open_in(root, *path, O_RDONLY | O_DIRECTORY);
 	if (fd >= 0)
 		return fd;
@@ -231,8 +229,9 @@ static int parent_open(const struct cgroup_layout *l, enum cgroup_hierarchy h, c
 		return pure_parent(l, name, need, path, ret_fd);
 	*path = xstrdup(l->own[h]);
 	fd = open_group(l->mount[h], path);
+	/* Controllers that are mounted together may be there under each one's name alone. */
 	if (fd < 0 && h != CGROUP_UNIFIED) {
-		alone = xasprintf(CGROUP_ROOT "/%s", controllers[h]);
+		alone = xasprintf("%.*s%s", (int)(path_last(l->mount[h]) - l->mount[h]), l->mount[h], controllers[h]);
 		fd = open_group(alone, path);
 	}
 	if (fd < 0)
