@@ -341,11 +341,14 @@ static int check_result(const struct job *j, const struct import_result *result,
 	size_t n = ref->n_labels;
 	int r;
 
-	if (j->image->must_be_id && !str_eq(j->image->must_be_id, result->id))
+	if (j->image->must_be_id && !str_eq(j->image->must_be_id, result->id)) {
 		r = err_set(err, -ERR_BAD_INPUT, "image hash does not match expected (%s != %s)", result->id,
 			    j->image->must_be_id);
-	else
+	} else {
 		r = image_manifest_read(result->manifest, result->manifest_len, ret, err);
+		if (r < 0)
+			err_wrap(err, r, "invalid image manifest");
+	}
 	if (r >= 0 && j->image->expect_name && ref->kind == REFERENCE_NAME) {
 		r = reference_default_labels(&labels, &n, err);
 		if (r >= 0)
