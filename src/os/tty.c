@@ -25,6 +25,7 @@ int pty_open(int pts_fd, int *ret_master, int *ret_slave, struct err *err)
 	return 0;
 }
 
+/* What was typed before stays to be read, hence no flush. */
 int tty_raw(int fd, struct termios *saved)
 {
 	struct termios raw;
@@ -33,10 +34,10 @@ int tty_raw(int fd, struct termios *saved)
 		return -errno;
 	raw = *saved;
 	cfmakeraw(&raw);
-	return tcsetattr(fd, TCSAFLUSH, &raw) < 0 ? -errno : 0;
+	return tcsetattr(fd, TCSADRAIN, &raw) < 0 ? -errno : 0;
 }
 
-void tty_restore(int fd, const struct termios *saved) { (void)tcsetattr(fd, TCSAFLUSH, saved); }
+void tty_restore(int fd, const struct termios *saved) { (void)tcsetattr(fd, TCSADRAIN, saved); }
 
 void tty_copy_size(int from_fd, int to_fd)
 {
