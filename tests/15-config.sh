@@ -1,0 +1,74 @@
+# Configuration files: vendor, local, user.
+# shellcheck shell=bash
+
+auth_file() { printf '{"rktKind":"auth","rktVersion":"v1","domains":["%s"],"type":"basic","credentials":{"user":"%s","password":"%s"}}' "$@"; }
+
+test_layers() {
+	mkdir -p "$VENDOR/auth.d" "$CONFIG/auth.d" "$T/user/auth.d"
+	auth_file a.example vendor v >"$VENDOR/auth.d/a.json"
+	auth_file b.example vendor v >"$VENDOR/auth.d/b.json"
+	auth_file a.example local l >"$CONFIG/auth.d/a.json"
+	auth_file c.example user u >"$T/user/auth.d/c.json"
+	chmod 0600 "$CONFIG"/auth.d/* "$VENDOR"/auth.d/* "$T"/user/auth.d/*
+	ok rkt --user-config="$T/user" config
+	python3 - "$T/out" <<-'END'
+		import json, sys
+		entries = json.load(open(sys.argv[1]))["stage0"]
+		users = {e["domains"][0]: e["credentials"]["user"] for e in entries if e["rktKind"] == "auth"}
+		assert users == {"a.example": "local", "b.example": "vendor", "c.example": "user"}, users
+	END
+}
+
+test_paths() {
+	mkdir -p "$CONFIG/paths.d" "$T/own-data"
+	printf '{"rktKind":"paths","rktVersion":"v1","data":"%s"}' "$T/own-data" >"$CONFIG/paths.d/p.json"
+	cp "$FIX/shell.aci" "$T/"
+	ok "$RKT" --local-config="$CONFIG" --system-config="$VENDOR" --insecure-options=image fetch "$T/shell.aci"
+	[ -d "$T/own-data/cas" ] || fail "the configured data directory was not used"
+}
+
+config_refused() {	# DIR TEXT REGEX
+	mkdir -p "$CONFIG/$1"
+	printf '%s' "$2" >"$CONFIG/$1/x.json"
+	refused "$3" rkt config
+	rm "$CONFIG/$1/x.json"
+}
+
+test_bad_files() {
+	config_refused auth.d '{"rktVersion":"v1"}' 'no rktKind'
+	config_refused auth.d '{"rktKind":"auth"}' 'no rktVersion'
+	config_refused auth.d '{"rktKind":"paths","rktVersion":"v1","data":"/x"}' 'paths'
+	config_refused auth.d '{"rktKind":"auth","rktVersion":"v1","domains":[],"type":"basic"}' 'no domains'
+	config_refused auth.d '{"rktKind":"auth","rktVersion":"v1","domains":["a"],"type":"magic","credentials":{"a":"b"}}' 'unknown auth type'
+	config_refused auth.d '{"rktKind":"auth","rktVersion":"v1","domains":["a"],"type":"basic","credentials":{"user":"a"}}' 'password not specified'
+	config_refused paths.d '{"rktKind":"paths","rktVersion":"v1","data":"relative"}' 'absolute'
+	config_refused stage1.d '{"rktKind":"stage1","rktVersion":"v1","name":"example.com/s"}' 'version is missing'
+	config_refused stage1.d '{"rktKind":"stage1","rktVersion":"v1","location":"s.aci"}' 'relative path|without scheme'
+	config_refused auth.d 'this is no JSON' 'x\.json'
+}
+
+test_same_domain_twice() {
+	mkdir -p "$CONFIG/auth.d"
+	auth_file a.example one 1 >"$CONFIG/auth.d/a.json"
+	auth_file a.example two 2 >"$CONFIG/auth.d/b.json"
+	refused 'already specified' rkt config
+}
+
+test_other_files_are_ignored() {
+	mkdir -p "$CONFIG/auth.d/sub.json"
+	echo 'no configuration' >"$CONFIG/auth.d/readme.txt"
+	ln -s /etc/shadow "$CONFIG/auth.d/link.json"
+	ok rkt config
+}
+
+# Credentials are nobody's business.
+test_secret_is_not_shown() {
+	mkdir -p "$CONFIG/auth.d"
+	auth_file example.com someone s3cretword >"$CONFIG/auth.d/a.json"
+	chmod 0600 "$CONFIG/auth.d/a.json"
+	serve
+	publish example.com/shell "$FIX/shell.aci"
+	trust_key alice example.com
+	ok rkt --debug fetch example.com/shell:1.0.0
+	! grep -q -e s3cretword -e "$(printf someone:s3cretword | base64)" "$T/out" "$T/err" || fail "the password is shown"
+}

@@ -1,0 +1,187 @@
+# The image commands, and that images come out as they went in.
+# shellcheck shell=bash
+
+test_list() {
+	have shell probe
+	ok rkt image list
+	says '^ID\s+NAME\s+SIZE\s+IMPORT TIME\s+LAST USED'
+	says '^sha512-[0-9a-f]{12}\s+example\.com/shell:1\.0\.0\s+[0-9.]+MiB\s+'
+	ok rkt image list --no-legend --fields=name --sort=name --order=desc
+	equal $'example.com/shell:1.0.0\nexample.com/probe:1.0.0' "$out" "the names"
+	ok rkt image list --full --no-legend --fields=id --sort=name
+	says "^$(image_id "$FIX/probe.aci")$"
+	exits 254 rkt image list --fields=latest
+	exits 254 rkt image list --order=random
+}
+
+test_list_json() {
+	ok rkt image list --format=json
+	have shell
+	ok rkt image list --format=json
+	python3 - "$T/out" "$(image_id "$FIX/shell.aci")" <<-'END'
+		import json, sys, time
+		(image,) = json.load(open(sys.argv[1]))
+		assert set(image) == {"id", "name", "import_time", "last_used_time", "size"}, image
+		assert image["id"] == sys.argv[2] and image["name"] == "example.com/shell:1.0.0"
+		assert abs(image["import_time"] / 1e9 - time.time()) < 100, image
+		assert image["size"] > 2000000, image
+	END
+	ok rkt image list --format=json-pretty
+	says '^	'
+	exits 254 rkt image list --format=yaml
+}
+
+test_cat_manifest() {
+	have shell
+	ok rkt image cat-manifest example.com/shell
+	python3 -c 'import json, sys; assert json.load(open(sys.argv[1]))["name"] == "example.com/shell"' "$T/out"
+	ok rkt image cat-manifest --pretty-print=false "$(image_id "$FIX/shell.aci")"
+	equal 1 "$(wc -l <"$T/out")" "number of lines"
+	refused 'cannot find image|not found|no image IDs' rkt image cat-manifest example.com/none
+	refused '.' rkt image cat-manifest "x' OR '1'='1"
+}
+
+test_rm() {
+	local id
+
+	have shell probe
+	id=$(image_id "$FIX/shell.aci")
+	ok rkt image rm "$id" example.com/probe
+	says '^successfully removed aci for image: "sha512-'
+	complains '2 image\(s\) successfully removed'
+	nothing_stored
+	exits 254 rkt image rm "$id"
+	complains '1 image\(s\) cannot be removed'
+	exits 254 rkt image rm
+	complains 'must provide at least one image'
+}
+
+# A pod keeps its files when its image goes.
+test_rm_while_running() {
+	have shell
+	pod_start example.com/shell --exec=/bin/sleep -- 30
+	ok rkt image rm example.com/shell
+	ok rkt enter "$pod" /bin/echo still here
+	says '^still here$'
+	ok rkt stop "$pod"
+}
+
+test_export() {
+	have shell
+	ok rkt image export example.com/shell "$T/out.aci"
+	cmp "$T/out.aci" "$FIX/shell.aci" || fail "exported bytes differ"
+	refused 'output ACI file exists \(try --overwrite\)' rkt image export example.com/shell "$T/out.aci"
+	echo junk >"$T/out.aci"
+	ok rkt image export --overwrite example.com/shell "$T/out.aci"
+	cmp "$T/out.aci" "$FIX/shell.aci" || fail "exported bytes differ"
+}
+
+# A root file system with everything that a tar can hold, to be compared with what GNU tar makes of it.
+odd_rootfs() {
+	local r=$T/odd long
+
+	long=$(printf 'n%.0s' {1..200})
+	mkdir -p "$r/dir" "$r/sticky" "$r/$long/$long"
+	echo text >"$r/file"
+	ln "$r/file" "$r/hardlink"
+	ln -s /somewhere/else "$r/absolute-link"
+	ln -s ../../.. "$r/relative-link"
+	ln -s "$long$long" "$r/long-link"
+	echo deep >"$r/$long/$long/$long"
+	printf 'caf\303\251' >"$r/$(printf 'caf\303\251')"
+	echo 'strange' >"$r/$(printf 'a\nb\tc')"
+	mkfifo "$r/fifo"
+	cp "$FIX/bin/probe" "$r/setuid"
+	chown 12345:54321 "$r/setuid"
+	chmod 6755 "$r/setuid"
+	chmod 1777 "$r/sticky"
+	chmod 0000 "$r/dir"
+	truncate -s 100M "$r/sparse"
+	printf x | dd of="$r/sparse" bs=1 seek=50000000 conv=notrunc status=none
+	: >"$r/empty"
+	chown 4000000000:4000000001 "$r/empty"
+	touch -d '2001-02-03 04:05:06.789' "$r/file"
+	touch -d '1999-01-01' "$r/sticky"
+	setfattr -n user.colour -v blue "$r/file" 2>/dev/null || true
+	python3 -c 'import os,sys,struct
+os.setxattr(sys.argv[1], "security.capability", struct.pack("<IIIII", 0x2000001, 1 << 10, 0, 0, 0))
+os.setxattr(sys.argv[1], "user.colour", b"green")' "$r/sticky/../setuid" 2>/dev/null || true
+}
+
+# Everything about every file: name, kind, mode, owner, size, links, target, time, attributes, content.
+describe() {
+	(
+		cd "$1"
+		find . -printf '%P|%y|%m|%U:%G|%s|%n|%l|%T+\n' | sed 's/|d|\([^|]*\)|\([^|]*\)|[0-9]*|[0-9]*|/|d|\1|\2|||/' | sort
+		find . -type f -exec sha512sum {} + | sort
+		python3 -c 'import os
+for d, ds, fs in os.walk("."):
+    for n in ds + fs:
+        p = os.path.join(d, n)
+        for x in sorted(os.listxattr(p, follow_symlinks=False)):
+            if x.startswith(("user.", "security.capability")): print(p, x, os.getxattr(p, x, follow_symlinks=False))' | sort
+	)
+}
+
+test_trees_are_exact() {
+	local dir
+
+	odd_rootfs
+	(cd "$T" && tar --sort=name --numeric-owner --format=posix --sparse --xattrs --xattrs-include='*' -cf tree.tar odd)
+	mkdir -p "$T/want"
+	tar -C "$T/want" --numeric-owner --xattrs --xattrs-include='*' -xpf "$T/tree.tar"
+	manifest example.com/odd "$(app /setuid identity)" >"$T/manifest"
+	mkdir "$T/m"
+	mv "$T/manifest" "$T/m/"
+	tar --sort=name --numeric-owner --format=posix --sparse --xattrs --xattrs-include='*' \
+		--transform='s,^odd,rootfs,S' -cf "$T/odd.aci" -C "$T/m" manifest -C "$T" odd
+	ok rkt --insecure-options=image fetch "$T/odd.aci"
+	ok rkt image render example.com/odd "$T/rendered"
+	ok rkt image extract example.com/odd "$T/extracted"
+	for dir in rendered extracted; do
+		[ -f "$T/$dir/manifest" ] || fail "$dir has no manifest"
+		equal "$(describe "$T/want/odd")" "$(describe "$T/$dir/rootfs")" "what $dir gave"
+	done
+	equal "$(describe "$T/want/odd")" "$(describe "$DATA"/cas/tree/*/rootfs)" "the stored tree"
+	[ "$(du -k "$DATA"/cas/tree/*/rootfs/sparse | cut -f1)" -lt 1000 ] || fail "the sparse file is not sparse"
+	ok rkt image extract --rootfs-only example.com/odd "$T/only"
+	[ -f "$T/only/file" ] || fail "--rootfs-only gave no root file system"
+	ok rkt image verify example.com/odd
+}
+
+test_extract_refuses() {
+	have shell
+	mkdir "$T/there"
+	refused 'output directory exists \(try --overwrite\)' rkt image extract example.com/shell "$T/there"
+	refused 'this would delete your root filesystem' rkt image extract --overwrite example.com/shell /
+	refused 'this would delete your root filesystem' rkt image render --overwrite example.com/shell /
+	touch "$T/there/old"
+	ok rkt image extract --overwrite example.com/shell "$T/there"
+	[ ! -e "$T/there/old" ] || fail "--overwrite left something"
+}
+
+test_verify_finds_changes() {
+	local tree
+
+	have shell
+	ok rkt image verify example.com/shell
+	says 'successfully verified checksum for image: ".*example.com/shell|successfully verified checksum for image'
+	tree=$(echo "$DATA"/cas/tree/*)
+	printf 'changed' >>"$tree/rootfs/etc/passwd"
+	try rkt image verify example.com/shell
+	complains 'passwd'
+	ok rkt image rm example.com/shell
+	ok rkt fetch "$FIX/shell.aci"
+	printf 'x' | dd of="$(find "$DATA/cas/blob" -type f)" bs=1 seek=1000000 conv=notrunc status=none
+	try rkt image verify example.com/shell
+	[ "$rc" != 0 ] || fail "a changed blob passes"
+}
+
+test_stored_modes() {
+	have shell
+	equal 700 "$(stat -c %a "$DATA/cas/tree" | sed 's/^2//')" "mode of the trees"
+	case $(stat -c %a "$DATA") in
+	750 | 2750 | 700) ;;
+	*) fail "the data directory has mode $(stat -c %a "$DATA")" ;;
+	esac
+}
