@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -57,6 +58,33 @@ static int set_session(struct door *d, struct err *err)
 		return err_sys(err, -errno, "cannot start a session");
 	if (d->tty_fd >= 0 && ioctl(d->tty_fd, TIOCSCTTY, 0) < 0)
 		return err_sys(err, -errno, "cannot take the terminal");
+	return 0;
+}
+
+/*
+ * The terminal as the app finds it in its own /dev: what was opened before has
+ * no name there, and ttyname() must give one. An app that put something else in
+ * its place gets what it had.
+ */
+static int name_terminal(struct door *d, struct err *err)
+{
+	AUTO(close) int fd = -1;
+	char path[32];
+	struct stat was, is;
+
+	if (d->tty_fd < 0)
+		return 0;
+	if (fstat(d->tty_fd, &was) < 0)
+		return err_sys(err, -errno, "cannot find the terminal");
+	snprintf(path, sizeof(path), "dev/pts/%u", minor(was.st_rdev));
+	fd = path_open_in(d->root_fd, path, O_RDWR | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &is) < 0 || !S_ISCHR(is.st_mode) || is.st_rdev != was.st_rdev ||
+	    is.st_dev != was.st_dev || fcntl(fd, F_SETFL, O_RDWR) < 0)
+		return 0;
+	for (int i = 0; i < 3; i++)
+		if (d->fds[i] == d->tty_fd)
+			d->fds[i] = fd;
+	d->tty_fd = TAKE_FD(fd);
 	return 0;
 }
 
@@ -213,7 +241,7 @@ static char **whole_env(const struct door *d)
 int door_pass(struct door *d, struct err *err)
 {
 	static int (*const steps[])(struct door *d, struct err *err) = {
-		set_session, set_keyring, set_oom_score, set_groups, set_directory, set_ids, set_no_new_privs, set_fds,
+		set_session, name_terminal, set_keyring, set_oom_score, set_groups, set_directory, set_ids, set_no_new_privs, set_fds,
 		set_filter,
 	};
 	char **env = whole_env(d);
