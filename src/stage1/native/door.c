@@ -111,11 +111,12 @@ static int write_score(int proc_fd, int64_t score)
 static int set_oom_score(struct door *d, struct err *err)
 {
 	const struct json_opt_int *wanted = &d->app->isolation.oom_score_adj;
-	int r = write_score(d->proc_fd, wanted->set ? wanted->value : 0);
+	int r = write_score(d->proc_fd, wanted->set ? wanted->value : d->plan->oom_score);
 
 	/* Lowering it takes a capability that an engine inside a container may lack: the app would die sooner, not later. */
-	if (r == -EACCES && wanted->set) {
-		log_warn("cannot lower oom_score_adj to %lld: permission denied", (long long)wanted->value);
+	if (r == -EACCES) {
+		if (wanted->set)
+			log_warn("cannot lower oom_score_adj to %lld: permission denied", (long long)wanted->value);
 		return 0;
 	}
 	return r < 0 ? err_sys(err, r, "cannot set oom_score_adj") : 0;

@@ -49,6 +49,7 @@ struct pod_plan {
 	char *hostname;
 	struct app_plan *apps; size_t n_apps;
 	struct device_rule *devices; size_t n_devices;	/* volumes that are devices */
+	int64_t oom_score;		/* of apps that ask for none */
 	bool cgroup2;			/* the only kind of cgroups here: apps see their own */
 	int resolv_fd, hosts_fd;	/* files to mount over /etc/resolv.conf and /etc/hosts, detached; -1: none */
 };

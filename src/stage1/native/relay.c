@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "os/tty.h"
 
@@ -191,6 +192,9 @@ static void drain(struct relay *r)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
+		/* A terminal that went away is no news; a full device is. */
+		if (errno != EPIPE && errno != EIO && !r->is_input)
+			log_warn("output of the pod is lost: %s", err_name(-errno));
 		/* Nobody reads any more. What the pod writes is still taken, so that it does not block. */
 		r->len = 0;
 		if (r->is_input)

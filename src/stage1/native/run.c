@@ -56,7 +56,8 @@ static int find_lock(int *ret, struct err *err)
 	return fd_keep((int)fd, false);
 }
 
-static void spare_us(void)
+/* Returns what we had before: the apps have that, unless it spared them too. */
+static int64_t spare_us(void)
 {
 	char text[16];
 	AUTO(close) int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
@@ -64,11 +65,14 @@ static void spare_us(void)
 	long long now;
 
 	if (n <= 0)
-		return;
+		return 0;
 	text[n - 1] = 0;
+	if (str_to_i64(text, -1000, 1000, &now) < 0)
+		return 0;
 	/* It needs a capability that we may lack; then we are as we are. */
-	if (str_to_i64(text, -1000, 1000, &now) == 0 && now > OOM_SCORE)
+	if (now > OOM_SCORE)
 		(void)!pwrite(fd, "-500", 4, 0);
+	return now > 0 ? now : 0;
 }
 
 static int prepare_ourselves(struct run *run, struct err *err)
@@ -84,7 +88,6 @@ static int prepare_ourselves(struct run *run, struct err *err)
 	if (r < 0)
 		return err_sys(err, r, "cannot shut the engine off from the pod");
 	umask(022);
-	spare_us();
 	return 0;
 }
 
@@ -265,6 +268,7 @@ int run_main(char *const *argv, struct err *err)
 		r = plan_read(&run.args, &run.plan, err);
 	if (r < 0)
 		return r;
+	run.plan.oom_score = spare_us();
 	r = set_up(&run, err);
 	if (r >= 0)
 		r = supervisor_run(&run.supervisor, err);
