@@ -46,23 +46,31 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 	buf_adds(b, s);
 }
 
+static bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x7f; }
+
 void buf_add_printable(struct buf *b, const char *s)
 {
-	const char *end = s + strlen(s);
+	const char *end = s + strlen(s), *run;
 
-	while (s < end) {
+	for (;;) {
 		uint32_t c = 0;
-		size_t n = utf8_next(s, (size_t)(end - s), &c);
+		size_t n = 0;
 
-		if (n && !utf8_is_control(c)) {
-			buf_add(b, s, n);
-			s += n;
-			continue;
+		/* What is fit to be shown, mostly all of it, goes in one piece. */
+		for (run = s; s < end; s += n) {
+			n = 1;
+			if (is_plain((unsigned char)*s))
+				continue;
+			n = utf8_next(s, (size_t)(end - s), &c);
+			if (!n || utf8_is_control(c))
+				break;
 		}
+		buf_add(b, run, (size_t)(s - run));
+		if (s == end)
+			return;
 		for (n = n ? n : 1; n; n--, s++)
 			buf_addf(b, "\\x%02x", (unsigned char)*s);
 	}
-	buf_add(b, "", 0);
 }
 
 char *str_printable(const char *s)

@@ -42,6 +42,29 @@ int fd_read_upto(int fd, void *data, size_t len, size_t *ret_len)
 	return 0;
 }
 
+/* What a file of that size holds. It ends where it says, so mostly the first call brings all. */
+static int read_sized(int fd, size_t size, char *data, size_t room, size_t *ret_len)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	do {
+		n = pread(fd, data + done, room - done, (off_t)done);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			done += (size_t)n;
+	} while (n && done != size && done < room);
+	*ret_len = done;
+	return 0;
+}
+
+/* What a file of /proc or /sys holds, which says that its size is 0. */
+static int read_unsized(int fd, char *data, size_t room, size_t *ret_len)
+{
+	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : fd_read_upto(fd, data, room, ret_len);
+}
+
 int fd_read_file(int fd, size_t max, char **ret, size_t *ret_len)
 {
 	AUTO(free) char *data = NULL;
@@ -55,12 +78,10 @@ int fd_read_file(int fd, size_t max, char **ret, size_t *ret_len)
 		return -EINVAL;
 	if (st.st_size > 0 && (uintmax_t)st.st_size > max)
 		return -E2BIG;
-	/* Files of /proc and /sys say size 0; a growing file is cut at max. */
+	/* A growing file is cut at max. */
 	room = st.st_size > 0 ? (size_t)st.st_size + 1 : max + 1;
 	data = xmalloc(room + 1);
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return -errno;
-	r = fd_read_upto(fd, data, room, &len);
+	r = st.st_size > 0 ? read_sized(fd, (size_t)st.st_size, data, room, &len) : read_unsized(fd, data, room, &len);
 	if (r < 0)
 		return r;
 	if (len > max)
