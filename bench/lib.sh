@@ -1,8 +1,10 @@
 # What the benchmarks share; source it. Everything lives in a tmpfs of a
 # private mount namespace, so that the disk's state is not what is measured.
-# Gives: $T (work directory), $BIN (rkt's release build), rkt(), compare.
+# Gives: $T (work directory), $BIN (rkt's release build), rkt(), compare. Servers
+# whose pids are put into servers=() end with the benchmark. BENCH_NET=1: in a
+# network namespace of its own.
 
-set -eu
+set -eu -o pipefail
 BENCH=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOP=$(dirname "$BENCH")
 BIN=${BIN:-$TOP/build-release}
@@ -11,18 +13,30 @@ if [ "${BENCH_INSIDE:-}" != 1 ]; then
 	"$TOP/check" --deps bench
 	[ -e "$BIN/build.ninja" ] || meson setup "$BIN" "$TOP" --buildtype=release -Dtests=disabled >/dev/null
 	ninja -C "$BIN" >/dev/null
-	exec unshare --mount --propagation private env BENCH_INSIDE=1 BIN="$BIN" bash "$0" "$@"
+	exec unshare --mount --propagation private ${BENCH_NET:+--net} env BENCH_INSIDE=1 BIN="$BIN" bash "$0" "$@"
 fi
 
 T=$(mktemp -d "${TMPDIR:-/tmp}/rkt-bench.XXXXXX")
 mount -t tmpfs -o mode=755 tmpfs "$T"
+# What other engines and gpg keep in these places goes with our mount namespace.
+made=()
+for place in /run /var/lib/containers; do
+	[ -d "$place" ] || { mkdir "$place"; made+=("$place"); }
+	mount -t tmpfs -o mode=755 tmpfs "$place"
+done
+servers=()
 finish() {
+	set +e
 	cd /
+	[ ${#servers[@]} = 0 ] || kill "${servers[@]}"
 	[ -z "${finish_more:-}" ] || eval "$finish_more"
-	umount -l "$T"
-	rmdir "$T"
+	[ ! -d "$T/gpg" ] || GNUPGHOME=$T/gpg gpgconf --kill all
+	umount -l "$T" "${made[@]}"
+	rmdir "$T" "${made[@]}"
 }
 trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 mkdir -p "$T/bin"
 cc -std=gnu17 -D_GNU_SOURCE -O2 -iquote "$TOP/src" -include "$TOP/src/base/banned.h" \
 	"$BENCH/compare.c" "$TOP/src/base/mem.c" -o "$T/bin/compare"
