@@ -90,7 +90,7 @@ static int facts_read(int fd, const char *key, struct image_info *ret, struct er
 	}
 	ret->last_used = (int64_t)st.st_mtim.tv_sec * NS_PER_SECOND + st.st_mtim.tv_nsec;
 	/* The group rkt may add images, but not say who signed them. */
-	if (st.st_uid != 0 && st.st_uid != geteuid())
+	if ((st.st_uid != 0 && st.st_uid != geteuid()) || st.st_mode & 0022)
 		free(TAKE(ret->verified_by));
 	return 0;
 }
@@ -127,7 +127,7 @@ int facts_save(struct store *s, const struct image_info *info, struct err *err)
 	if (fd < 0)
 		return err_sys(err, -errno, "cannot write '%s/cas/%s'", s->path, temporary);
 	r = fd_write_all(fd, text, strlen(text));
-	if (r >= 0 && (fchmod(fd, STORE_FILE_MODE) < 0 || fsync(fd) < 0))
+	if (r >= 0 && (fchmod(fd, STORE_FACTS_MODE) < 0 || fsync(fd) < 0))
 		r = -errno;
 	crash_at("facts-rename");
 	if (r >= 0 && renameat(s->cas_fd, temporary, s->cas_fd, path) < 0)

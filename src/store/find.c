@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "spec/reference.h"
 #include "store/facts.h"
 #include "store/names.h"
@@ -24,14 +25,19 @@ static void list_clear_auto(struct list *l) { list_clear(l); }
 /* What cannot be read is counted; what vanished meanwhile was never there. */
 static void list_add(struct list *l, const char *key)
 {
+	AUTO(err_clear) struct err why = {};
 	struct image_info info;
 	int r;
 
-	r = facts_load(l->store, key, &info, NULL);
-	if (r < 0) {
-		l->bad += r != -ERR_NOT_FOUND;
-		return;
+	r = facts_load(l->store, key, &info, &why);
+	if (r < 0 && r != -ERR_NOT_FOUND) {
+		AUTO(free) char *words = err_text(&why);
+
+		log_debug("%s", words);
+		l->bad++;
 	}
+	if (r < 0)
+		return;
 	if (l->n == l->room) {
 		l->room = l->room ? 2 * l->room : 16;
 		l->items = xreallocarray(l->items, l->room, sizeof(*l->items));

@@ -14,6 +14,7 @@ enum {
 	STORE_DIR_MODE = 02770,
 	STORE_TREE_MODE = 02700,
 	STORE_FILE_MODE = 0660,
+	STORE_FACTS_MODE = 0640,		/* says who signed an image: the owner's word alone */
 	FACTS_MAX_BYTES = 256 << 10,
 };
 

@@ -162,6 +162,28 @@ static void foreign_facts(void **state)
 	assert_null(read.verified_by);
 }
 
+/* The owner alone does not tell: who may write root's file could write the signer into it. */
+static void writable_facts(void **state)
+{
+	struct place *p = *state;
+	AUTO(image_info_clear) struct image_info info = image("example.com/a", NULL), read = {}, again = {};
+	AUTO(free) char *key = NULL, *path = NULL;
+	struct stat st;
+
+	info.id = put_facts(p, "example.com/a", NULL, 'a', 1, false);
+	info.verified_by = xstrdup("0123456789abcdef0123456789abcdef01234567");
+	key = store_key(info.id);
+	path = xasprintf("image/%s", key);
+	assert_int_equal(facts_save(p->store, &info, NULL), 0);
+	assert_int_equal(fstatat(p->store->cas_fd, path, &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(facts_load(p->store, key, &read, NULL), 0);
+	assert_non_null(read.verified_by);
+	assert_int_equal(fchmodat(p->store->cas_fd, path, 0660, 0), 0);
+	assert_int_equal(facts_load(p->store, key, &again, NULL), 0);
+	assert_null(again.verified_by);
+}
+
 static void find_by_id(void **state)
 {
 	struct place *p = *state;
@@ -592,7 +614,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_place, drop_place)
 	const struct CMUnitTest tests[] = {
-		TEST(layout), TEST(facts_round), TEST(bad_facts), TEST(foreign_facts), TEST(find_by_id),
+		TEST(layout), TEST(facts_round), TEST(bad_facts), TEST(foreign_facts), TEST(writable_facts),
+		TEST(find_by_id),
 		TEST(find_by_name), TEST(find_by_words), TEST(many), TEST(import_image), TEST(import_given_up),
 		TEST(remove_image), TEST(sweep), TEST(render_and_verify), TEST(group_may_not_exchange_trees),
 		TEST(locks),
