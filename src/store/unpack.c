@@ -1,10 +1,13 @@
 #include "store/unpack.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/proc.h"
+#include "spec/types.h"
+#include "store/layout.h"
 
 #define AT(member) offsetof(struct unpack_reply, member)
 const struct json_field unpack_reply_fields[] = {
@@ -72,6 +75,13 @@ static int take_failure(struct unpack_reply *reply, struct err *err)
 	return r;
 }
 
+/* What reads hostile archives is believed only as far as that: these become names in the store. */
+static bool reply_fits(const struct unpack_reply *r)
+{
+	return r->id && strlen(r->id) == IMAGE_ID_LEN && image_id_check(r->id, NULL) >= 0 && r->tree &&
+	       store_tree_valid(r->tree) && r->size >= 0 && r->tree_size >= 0;
+}
+
 int unpack_wait(struct unpack *u, struct unpack_reply *ret, struct err *err)
 {
 	AUTO(free) char *text = xmalloc(UNPACK_REPLY_MAX);
@@ -96,7 +106,7 @@ int unpack_wait(struct unpack *u, struct unpack_reply *ret, struct err *err)
 		return err_wrap(err, r, "cannot read what rkt-unpack says");
 	if (ret->code < 0 && ret->code > -INT16_MAX)
 		return take_failure(ret, err);
-	if (status || ret->code || !ret->id || !ret->tree) {
+	if (status || ret->code || !reply_fits(ret)) {
 		unpack_reply_clear(ret);
 		return err_set(err, -EIO, "the answer of rkt-unpack makes no sense (exit code %d)", status);
 	}
