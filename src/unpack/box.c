@@ -84,8 +84,12 @@ static const int denied[] = {
 	SYS_open_tree, SYS_move_mount, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_mount_setattr,
 	SYS_unshare, SYS_setns, SYS_open_by_handle_at, SYS_bpf, SYS_perf_event_open, SYS_userfaultfd,
 	SYS_keyctl, SYS_add_key, SYS_request_key, SYS_init_module, SYS_finit_module, SYS_delete_module,
-	SYS_kexec_load, SYS_io_uring_setup, SYS_kill, SYS_tkill, SYS_pidfd_open, SYS_pidfd_send_signal,
-	SYS_pidfd_getfd, SYS_mknod, SYS_memfd_create,
+	SYS_kexec_load, SYS_io_uring_setup, SYS_mknod, SYS_memfd_create,
+	/* Every process of root's is within reach of a uid that is still 0. */
+	SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_open,
+	SYS_pidfd_send_signal, SYS_pidfd_getfd, SYS_setpriority, SYS_ioprio_set, SYS_sched_setaffinity,
+	SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr, SYS_process_madvise, SYS_migrate_pages,
+	SYS_move_pages, SYS_kcmp,
 };
 
 #if defined(__x86_64__)

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -201,6 +202,7 @@ static int run(const struct op *op, unsigned flags, struct unpack_reply *reply, 
 	int r;
 
 	umask(0);	/* modes are the archive's */
+	signal(SIGXFSZ, SIG_IGN);	/* a limit of file sizes is an error to return */
 	r = digest_init(err);
 	if (r >= 0)
 		r = box_enter(uses_dir ? UNPACK_FD_DIR : -1, uses_tree ? UNPACK_FD_TREE : -1, err);
