@@ -347,7 +347,7 @@ static int check_result(const struct job *j, const struct import_result *result,
 	} else {
 		r = image_manifest_read(result->manifest, result->manifest_len, ret, err);
 		if (r < 0)
-			err_wrap(err, r, "invalid image manifest");
+			err_wrap(err, r, "invalid image manifest of \"%s\"", ref->text);
 	}
 	if (r >= 0 && j->image->expect_name && ref->kind == REFERENCE_NAME) {
 		r = reference_default_labels(&labels, &n, err);
@@ -387,12 +387,13 @@ static int receive(struct job *j, struct import *import, int *stream_fd, struct 
 
 	/* rkt-unpack gave up on the archive: it knows why. */
 	if (r == -EPIPE && import_finish(import, &result, err) < 0)
-		return err_wrap(err, -ERR_BAD_INPUT, "cannot unpack the image");
+		return err_wrap(err, -ERR_BAD_INPUT, "cannot unpack image \"%s\"", j->image->ref->text);
 	if (r < 0)
 		return r;
 	r = import_finish(import, &result, err);
-	if (r >= 0)
-		r = check_result(j, &result, &manifest, err);
+	if (r < 0)
+		return err_wrap(err, r, "cannot unpack image \"%s\"", j->image->ref->text);
+	r = check_result(j, &result, &manifest, err);
 	if (r < 0)
 		return r;
 	tell_signer(j);
@@ -424,7 +425,7 @@ static inline void job_clear_auto(struct job *j) { job_clear(j); }
 
 static void warn_about_image(const struct job *j)
 {
-	if (j->config->insecure & FETCH_SKIP_SIGNATURE)
+	if (j->config->insecure & FETCH_SKIP_SIGNATURE && !j->image->no_signature)
 		log_warn("image signature verification has been disabled");
 	if (j->config->insecure & FETCH_SKIP_TLS)
 		log_warn("TLS verification has been disabled");

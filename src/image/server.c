@@ -320,10 +320,14 @@ static int download_image(struct session *s, const char *url, char **ret_source,
 	return r < 0 ? err_wrap(err, r, "error downloading the image") : 0;
 }
 
-static int decompress_image(struct session *s, struct err *err)
+static int decompress_image(struct session *s, const char *source, struct err *err)
 {
+	int r;
+
 	(void)fcntl(WIRE_FD_STREAM, F_SETPIPE_SZ, STREAM_ROOM);	/* for speed alone */
-	return decompress(WIRE_FD_DOWNLOAD, WIRE_FD_STREAM, s->request.max_unpacked, err);
+	r = decompress(WIRE_FD_DOWNLOAD, WIRE_FD_STREAM, s->request.max_unpacked, err);
+	/* The pipe's end is not the image's fault: rkt asks rkt-unpack. */
+	return r < 0 && r != -EPIPE ? err_wrap(err, r, "cannot decompress image \"%s\"", source) : r;
 }
 
 static int answer_image(struct session *s, const struct signer *signer, char *source)
@@ -347,7 +351,7 @@ static int serve_remote(struct session *s, const char *image_url, const char *si
 	if (r >= 0)
 		r = signature_finish(s, signature_url, &signature, &signer, err);
 	if (r >= 0)
-		r = decompress_image(s, err);
+		r = decompress_image(s, source, err);
 	return r < 0 ? r : answer_image(s, &signer, source);
 }
 
@@ -385,7 +389,7 @@ static int serve_file(struct session *s, struct err *err)
 		r = signature_finish(s, NULL, &signature, &signer, err);
 	if (r < 0)
 		return err_wrap(err, r, "image \"%s\" verification failed", s->request.path);
-	r = decompress_image(s, err);
+	r = decompress_image(s, s->request.path, err);
 	return r < 0 ? r : answer_image(s, &signer, s->request.path);
 }
 
