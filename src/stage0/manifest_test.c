@@ -406,6 +406,11 @@ static void test_widening(void **state)
 		{ CALLS("\"read\",\"@rkt/default-whitelist\",\"@docker/default-whitelist\""), 0, {}, NULL },
 		{ ISOLATOR("seccomp-remove-set", "{\"set\":[\"mount\"]}"), 0, {}, NULL },
 		{ ISOLATOR("no-new-privileges", "false"), 0, {}, NULL },
+		{ ISOLATOR("oom-score-adj", "-500"), 0, {},
+		  "image \"example.com/my_app\" asks for oom-score-adj -500" NOT_VOUCHED "oom-score-adj)" },
+		{ ISOLATOR("oom-score-adj", "-500"), VERIFIED, {}, NULL },
+		{ ISOLATOR("oom-score-adj", "-500"), 0, { .oom_score_adj = "-500" }, NULL },
+		{ ISOLATOR("oom-score-adj", "500"), 0, {}, NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -100,6 +100,17 @@ static int check_seccomp(const struct app_image *image, const struct isolation *
 	return 0;
 }
 
+/* Below 0 the kernel kills what else runs on the host first. */
+static int check_oom_score(const struct app_image *image, const struct isolation *wish, struct err *err)
+{
+	AUTO(free) char *what = NULL;
+
+	if (!wish->oom_score_adj.set || wish->oom_score_adj.value >= 0)
+		return 0;
+	what = xasprintf("oom-score-adj %lld", (long long)wish->oom_score_adj.value);
+	return refuse(image, what, "oom-score-adj", err);
+}
+
 int app_check_privileges(const struct app_image *image, const struct app_request *r, unsigned insecure,
 			 struct err *err)
 {
@@ -116,5 +127,7 @@ int app_check_privileges(const struct app_image *image, const struct app_request
 		k = check_caps(image, &wish, err);
 	if (k >= 0 && !seccomp_given && !(insecure & INSECURE_SECCOMP))
 		k = check_seccomp(image, &wish, err);
+	if (k >= 0 && !(r && r->oom_score_adj))
+		k = check_oom_score(image, &wish, err);
 	return k;
 }
