@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 
 #include "cli/commands.h"
 #include "cli/place.h"
@@ -43,8 +44,8 @@ static int image_export_run(struct cli *cli, void *args, char **argv, struct err
 		return r;
 	if (!a->overwrite && place_exists(&place))
 		return err_set(err, -EEXIST, "output ACI file exists (try --overwrite)");
-	to = openat(place.dir_fd, place.temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (to < 0)
+	to = openat(place.dir_fd, place.temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (to < 0 || fchmod(to, 0644) < 0)
 		return err_sys(err, -errno, "unable to open output ACI file %s", argv[1]);
 	r = copy(from, to);
 	if (r < 0)

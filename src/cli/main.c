@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +233,24 @@ static int no_command(const struct global_args *g)
 	return EXIT_NO_COMMAND;
 }
 
+static void pass_over(int signo) { (void)signo; }
+
+/*
+ * Whatever the caller ignores or blocks: children must be waitable, SIGTERM must
+ * end us, and a limit of file sizes is an error to return. A handler, since exec
+ * would hand on what is ignored.
+ */
+static void take_signals(void)
+{
+	const struct sigaction size_limit = { .sa_handler = pass_over, .sa_flags = SA_RESTART };
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGCHLD, SIG_DFL);
+	(void)sigaction(SIGXFSZ, &size_limit, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	AUTO(err_clear) struct err err = {};
@@ -243,6 +262,7 @@ int main(int argc, char **argv)
 	/* Before anything is opened: no file of ours may become fd 0, 1 or 2. */
 	if (argc < 1 || fd_std_fix() < 0)
 		return EXIT_FAILED;
+	take_signals();
 	opt_defaults(&set);
 	for (argv++; (words = opt_take(&set, 1, argv, &err)) > 0; argv += words)
 		;
