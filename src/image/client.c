@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/fd.h"
@@ -397,6 +398,8 @@ static int receive(struct job *j, struct import *import, int *stream_fd, struct 
 	if (r < 0)
 		return r;
 	tell_signer(j);
+	/* Nobody needs the download any more, and what it no longer holds need not go to the disk. */
+	(void)!ftruncate(j->download_fd, 0);
 	return commit(j, import, &manifest, info, err);
 }
 
