@@ -30,7 +30,7 @@ static int image_export_run(struct cli *cli, void *args, char **argv, struct err
 	AUTO(store_close) struct store *store = NULL;
 	AUTO(image_info_clear) struct image_info info = {};
 	AUTO(place_close) struct place place = PLACE_NONE;
-	AUTO(close) int from = -1, to = -1;
+	AUTO(close) int from = -1, to = -1, unpack_fd = -1;
 	int r;
 
 	r = store_open(cli->engine.data_dir, STORE_READ, &store, err);
@@ -39,17 +39,22 @@ static int image_export_run(struct cli *cli, void *args, char **argv, struct err
 	if (r >= 0)
 		r = store_open_blob(store, &info, &from, err);
 	if (r >= 0)
+		r = helper_open(cli->engine.libexec_dir, "rkt-unpack", &unpack_fd, err);
+	if (r >= 0)
 		r = place_open(argv[1], &place, err);
 	if (r < 0)
 		return r;
 	if (!a->overwrite && place_exists(&place))
 		return err_set(err, -EEXIST, "output ACI file exists (try --overwrite)");
-	to = openat(place.dir_fd, place.temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	to = openat(place.dir_fd, place.temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (to < 0 || fchmod(to, 0644) < 0)
 		return err_sys(err, -errno, "unable to open output ACI file %s", argv[1]);
 	r = copy(from, to);
 	if (r < 0)
 		return err_sys(err, r, "unable to write to output ACI file %s", argv[1]);
+	r = store_check_blob(unpack_fd, &info, to, err);
+	if (r < 0)
+		return err_wrap(err, r, "cannot export image \"%s\"", info.name);
 	return place_commit(&place, a->overwrite, err);
 }
 

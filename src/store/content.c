@@ -256,11 +256,17 @@ static int verify_manifest(struct store *s, const struct image_info *info, struc
 	return 0;
 }
 
-int store_verify(struct store *s, int unpack_exe_fd, const struct image_info *info, bool *ret_had_tree,
-		 struct err *err)
+int store_check_blob(int unpack_exe_fd, const struct image_info *info, int fd, struct err *err)
 {
 	char *const args[] = { (char *)"verify", NULL };
 	AUTO(unpack_reply_clear) struct unpack_reply reply = {};
+
+	return unpack_blob(unpack_exe_fd, args, fd, -1, -1, info, &reply, err);
+}
+
+int store_verify(struct store *s, int unpack_exe_fd, const struct image_info *info, bool *ret_had_tree,
+		 struct err *err)
+{
 	AUTO(close) int blob_fd = -1;
 	bool had_tree = false;
 	int r;
@@ -269,7 +275,7 @@ int store_verify(struct store *s, int unpack_exe_fd, const struct image_info *in
 	if (r >= 0)
 		r = store_open_blob(s, info, &blob_fd, err);
 	if (r >= 0)
-		r = unpack_blob(unpack_exe_fd, args, blob_fd, -1, -1, info, &reply, err);
+		r = store_check_blob(unpack_exe_fd, info, blob_fd, err);
 	if (r >= 0 && info->tree)
 		r = verify_tree(s, unpack_exe_fd, info, blob_fd, &had_tree, err);
 	if (r >= 0)

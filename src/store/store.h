@@ -87,6 +87,9 @@ int store_read_manifest(struct store *s, const struct image_info *i, struct imag
 int store_read_manifest_text(struct store *s, const struct image_info *i, char **ret, struct err *err);
 int store_open_blob(struct store *s, const struct image_info *i, int *ret_fd, struct err *err);
 
+/* Is what the file holds this image? A blob may have rotted, and whoever gets a copy has nothing to compare with. */
+int store_check_blob(int unpack_exe_fd, const struct image_info *info, int fd, struct err *err);
+
 /* A file without a name below cas/tmp to download into: gone when it is closed. */
 int store_temp_file(struct store *s, int *ret_fd, struct err *err);
 
