@@ -8,7 +8,7 @@
  * apart by their first bytes. Several members one after the other count as one
  * stream; anything else behind the last is an error, as is a missing end.
  */
-enum { DECOMPRESS_RATIO_MAX = 1000 };			/* how much larger than its source … */
+enum { DECOMPRESS_RATIO_MAX = 200 };			/* how much larger than its source … */
 #define DECOMPRESS_RATIO_FROM ((int64_t)1 << 30)	/* … the output may be from this size on */
 #define DECOMPRESS_MAX	      ((int64_t)64 << 30)
 
