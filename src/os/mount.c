@@ -183,3 +183,8 @@ int mount_attach(int mount_fd, int target_fd, struct err *err)
 		return err_sys(err, -errno, "cannot attach a mount");
 	return 0;
 }
+
+int mount_detach(const char *path)
+{
+	return syscall(SYS_umount2, path, MNT_DETACH_FLAG) < 0 ? -errno : 0;
+}

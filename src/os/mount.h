@@ -48,4 +48,7 @@ int mount_pivot(int new_root_fd, struct err *err);
 
 /* Puts a detached mount onto the directory or file behind target_fd (O_PATH is fine). */
 int mount_attach(int mount_fd, int target_fd, struct err *err);
+
+/* Takes away what is mounted on a path of ours, and all below; it goes when its last user does. -EINVAL: nothing is. */
+int mount_detach(const char *path);
 #endif

@@ -248,6 +248,27 @@ static void clean_up(struct run *run)
 	(void)unlink(POD_CONTROL);
 }
 
+/*
+ * A pod that is refused before any app ran has nothing to tell: it goes, as if
+ * it had never been asked for. It leaves the listed directories first, so that
+ * gc finishes what a crash interrupts. Mounts in it are our namespace's alone.
+ */
+static void discard_pod(const struct run *run)
+{
+	AUTO(free) char *path = xasprintf("garbage/%s", run->args.uuid);
+	AUTO(close) int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO(close) int running = open("..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO(close) int pods = open("../..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat at, named;
+
+	(void)mount_detach(POD_STAGE1_ROOTFS);
+	if (fstat(here, &at) < 0 || fstatat(running, run->args.uuid, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    at.st_ino != named.st_ino || at.st_dev != named.st_dev)
+		return;	/* not where rkt keeps pods that run */
+	if (renameat(running, run->args.uuid, pods, path) == 0)
+		(void)tree_remove(pods, path);
+}
+
 int run_main(char *const *argv, struct err *err)
 {
 	static struct run run;
@@ -266,12 +287,17 @@ int run_main(char *const *argv, struct err *err)
 	r = prepare_ourselves(&run, err);
 	if (r >= 0)
 		r = plan_read(&run.args, &run.plan, err);
-	if (r < 0)
+	if (r >= 0) {
+		run.plan.oom_score = spare_us();
+		r = set_up(&run, err);
+		if (r < 0)
+			clean_up(&run);
+	}
+	if (r < 0) {
+		discard_pod(&run);
 		return r;
-	run.plan.oom_score = spare_us();
-	r = set_up(&run, err);
-	if (r >= 0)
-		r = supervisor_run(&run.supervisor, err);
+	}
+	r = supervisor_run(&run.supervisor, err);
 	clean_up(&run);
 	return r < 0 ? r : run.supervisor.code;
 }
