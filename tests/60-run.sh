@@ -460,3 +460,36 @@ test_stage1_choices() {
 	says 'coreos\.com/rkt/stage1-native'
 	refused '.' rkt run --net=none --stage1-path="$T/none.aci" $SHELL_IMAGE
 }
+
+# In a chroot, which is no mount point, everything is as elsewhere; what is outside of it stays outside.
+test_in_a_chroot() {
+	local dir
+
+	have shell
+	mkdir "$T/chroot"
+	for dir in /*; do
+		[ -d "$dir" ] && [ ! -L "$dir" ] || { cp -a "$dir" "$T/chroot/"; continue; }
+		mkdir "$T/chroot$dir"
+		mount --rbind "$dir" "$T/chroot$dir"
+	done
+	echo outside >"$T/outside"
+	exits 3 chroot "$T/chroot" "$RKT" --dir="$DATA" --local-config="$CONFIG" --system-config="$VENDOR" run --net=none \
+		$SHELL_IMAGE --exec=/bin/sh -- -c 'ls /; exit 3'
+	says '(^|: )bin$'
+	never_says '(^|: )(usr|boot|chroot)$'
+	ok chroot "$T/chroot" "$RKT" --dir="$DATA" --local-config="$CONFIG" --system-config="$VENDOR" fetch "$FIX/probe.aci"
+	chroot "$T/chroot" "$RKT" --dir="$DATA" --local-config="$CONFIG" --system-config="$VENDOR" run --net=none \
+		--uuid-file-save="$T/pod.uuid" $SHELL_IMAGE --exec=/bin/sleep -- 60 >"$T/pod.out" 2>"$T/pod.err" </dev/null &
+	pod_pid=$!
+	pod_await
+	ok chroot "$T/chroot" "$RKT" --dir="$DATA" --local-config="$CONFIG" enter "$pod" /bin/sh -c 'ls /; cat /etc/passwd'
+	says '^user:x:1000'
+	never_says '^(usr|boot|chroot)$'
+	ok rkt stop "$pod"
+	pod_end
+	umount -R -l "$T/chroot" 2>/dev/null || true
+	for dir in "$T"/chroot/*; do
+		[ -d "$dir" ] && [ ! -L "$dir" ] && umount -R -l "$dir"
+	done
+	rm -rf --one-file-system "$T/chroot"
+}

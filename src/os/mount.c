@@ -11,6 +11,10 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
 enum { FILESYSTEMS_MAX = 64 << 10, LOG_LINE = 256, MNT_DETACH_FLAG = 2 };
 
 static int mount_attr(int fd, const char *path, unsigned flags, const struct mount_attr *attr)
@@ -18,14 +22,39 @@ static int mount_attr(int fd, const char *path, unsigned flags, const struct mou
 	return syscall(SYS_mount_setattr, fd, path, flags, attr, sizeof(*attr)) < 0 ? -errno : 0;
 }
 
-int mount_namespace_new(struct err *err)
+/*
+ * Makes "/" and "." the root of the mount namespace itself. In a chroot, "/" is
+ * only some directory of it, maybe no mount at all; joining the namespace that
+ * one is in leads to its top.
+ */
+static int go_to_top(void)
+{
+	AUTO(close) int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	return self < 0 || setns(self, CLONE_NEWNS) < 0 ? -errno : 0;
+}
+
+static int make_slave(void)
 {
 	struct mount_attr slave = { .propagation = MS_SLAVE };
+	AUTO(close) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO(close) int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = root < 0 || here < 0 ? -errno : go_to_top();
+
+	if (r >= 0)
+		r = mount_attr(AT_FDCWD, "/", AT_RECURSIVE, &slave);
+	if (r >= 0 && (fchdir(root) < 0 || chroot(".") < 0 || fchdir(here) < 0))
+		r = -errno;
+	return r;
+}
+
+int mount_namespace_new(struct err *err)
+{
 	int r;
 
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_sys(err, -errno, "cannot make a mount namespace");
-	r = mount_attr(AT_FDCWD, "/", AT_RECURSIVE, &slave);
+	r = make_slave();
 	if (r < 0)
 		return err_sys(err, r, "cannot make the mount namespace private");
 	return 0;
@@ -170,7 +199,14 @@ int mount_private(int mount_fd, bool recursive, struct err *err)
 
 int mount_pivot(int new_root_fd, struct err *err)
 {
-	/* The old root comes to lie on top of the new one, which is where "." finds it to detach it. */
+	int r = go_to_top();
+
+	if (r < 0)
+		return err_sys(err, r, "cannot change the root");
+	/*
+	 * The old root comes to lie on top of the new one, which is where "." finds it to detach it. Had we stayed in a
+	 * chroot, what lies above it would stay too, and be what setns() leads into.
+	 */
 	if (fchdir(new_root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
 	    syscall(SYS_umount2, ".", MNT_DETACH_FLAG) < 0 || chdir("/") < 0)
 		return err_sys(err, -errno, "cannot change the root");
