@@ -16,6 +16,8 @@
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define TOP_GROUP "rkt"
+#define SUPERVISOR_SUFFIX "_supervisor"
+#define SUPERVISOR_LINE "supervisor:"
 
 enum { PROC_CGROUP_MAX = 64 << 10, CONTROLLERS_MAX = 4096, PERIOD_US = 100000, REMOVE_TRIES = 50, REMOVE_WAIT_MS = 2,
        MAKE_TRIES = 8, DEPTH_MAX = 16 };
@@ -184,49 +186,65 @@ static unsigned enable_controllers(int fd, unsigned need)
 
 /*
  * With controllers, our own group can take the pod only when it is delegated
- * and we leave it for a leaf: a group with processes cannot limit its children.
+ * and nobody is left in it: a group with processes cannot limit its children.
+ * So we move to a leaf, or back again where others stay. *ret is that leaf's
+ * path; it can only be removed when we have ended.
  */
-static int enter_own_leaf(int own_fd, const char *name)
+static int share_own_group(int own_fd, const char *own, const char *name, unsigned need, char **ret)
 {
-	AUTO(free) char *leaf = xasprintf("%s_supervisor", name);
+	AUTO(free) char *leaf = xasprintf("%s" SUPERVISOR_SUFFIX, name);
 	AUTO(close) int fd = -1;
 	int r = open_child(own_fd, leaf, &fd);
 
-	return r < 0 ? r : write_file(fd, "cgroup.procs", "0");
+	if (r >= 0)
+		r = write_file(fd, "cgroup.procs", "0");
+	if (r >= 0 && (enable_controllers(own_fd, need) & need) != need) {
+		r = write_file(own_fd, "cgroup.procs", "0");
+		if (r >= 0)
+			r = -EBUSY;
+	}
+	if (r >= 0)
+		*ret = xasprintf("%s/%s", own, leaf);
+	else
+		(void)unlinkat(own_fd, leaf, AT_REMOVEDIR);
+	return r;
 }
 
 /* The directory that takes the pod's group in cgroup2 with controllers, and its path. */
-static int pure_parent(const struct cgroup_layout *l, const char *name, unsigned need, char **path, int *ret_fd)
+static int pure_parent(const struct cgroup_layout *l, const char *name, unsigned need, char **path, char **supervisor,
+		       int *ret_fd)
 {
 	AUTO(close) int own = -1, root = -1;
 	int r;
 
 	*path = xstrdup(l->own[CGROUP_UNIFIED]);
 	own = open_group(l->mount[CGROUP_UNIFIED], path);
-	if (own >= 0 && !str_eq(*path, "/") && delegated(own) && enter_own_leaf(own, name) >= 0 &&
-	    (enable_controllers(own, need) & need) == need) {
+	if (own >= 0 && !str_eq(*path, "/") && delegated(own) &&
+	    share_own_group(own, *path, name, need, supervisor) >= 0) {
 		*ret_fd = TAKE_FD(own);
 		return 0;
 	}
 	free(*path);
 	*path = xstrdup("/" TOP_GROUP);
 	r = dir_open(AT_FDCWD, l->mount[CGROUP_UNIFIED], &root);
-	if (r >= 0)
+	if (r >= 0) {
+		(void)enable_controllers(root, need);	/* the root may have processes */
 		r = open_child(root, TOP_GROUP, ret_fd);
+	}
 	if (r >= 0)
 		(void)enable_controllers(*ret_fd, need);
 	return r;
 }
 
 static int parent_open(const struct cgroup_layout *l, enum cgroup_hierarchy h, const char *name, unsigned need,
-		       char **path, int *ret_fd)
+		       char **path, char **supervisor, int *ret_fd)
 {
 	AUTO(free) char *alone = NULL;
 	int fd;
 
 	*path = NULL;
 	if (h == CGROUP_UNIFIED && l->pure)
-		return pure_parent(l, name, need, path, ret_fd);
+		return pure_parent(l, name, need, path, supervisor, ret_fd);
 	*path = xstrdup(l->own[h]);
 	fd = open_group(l->mount[h], path);
 	/* Controllers that are mounted together may be there under each one's name alone. */
@@ -249,9 +267,10 @@ static int pod_make_in(struct cgroup_pod *pod, enum cgroup_hierarchy h, const ch
 	/* Another pod that ends may take the common group away between the two steps. */
 	for (int i = 0; i < MAKE_TRIES; i++) {
 		free(TAKE(parent));
+		free(TAKE(pod->supervisor));
 		close_auto(&fd);
 		fd = -1;
-		r = parent_open(pod->layout, h, name, need, &parent, &fd);
+		r = parent_open(pod->layout, h, name, need, &parent, &pod->supervisor, &fd);
 		if (r >= 0)
 			r = open_child(fd, name, &pod->fd[h]);
 		if (r != -ENOENT && r != -ENODEV)
@@ -300,6 +319,8 @@ char *cgroup_pod_record(const struct cgroup_pod *pod)
 	for (int h = 0; h < CGROUP_HIERARCHIES; h++)
 		if (pod->path[h])
 			buf_addf(&out, "%s%s%s\n", controllers[h], h == CGROUP_UNIFIED ? "" : ":", pod->path[h]);
+	if (pod->supervisor)
+		buf_addf(&out, SUPERVISOR_LINE "%s\n", pod->supervisor);
 	return buf_steal(&out);
 }
 
@@ -380,11 +401,19 @@ void cgroup_pod_clear(struct cgroup_pod *pod)
 		free(pod->path[h]);
 		pod->path[h] = NULL;
 	}
+	free(TAKE(pod->supervisor));
 	close_fds(pod->fd);
 }
 
 int cgroup_record_parse(const char *line, const char *name, enum cgroup_hierarchy *ret, const char **ret_path)
 {
+	if (str_starts(line, SUPERVISOR_LINE)) {
+		AUTO(free) char *leaf = xasprintf("%s" SUPERVISOR_SUFFIX, name);
+
+		*ret = CGROUP_UNIFIED;
+		*ret_path = line + strlen(SUPERVISOR_LINE);
+		return path_is_clean(*ret_path) && str_eq(path_last(*ret_path), leaf) ? 0 : -EINVAL;
+	}
 	for (int h = 0; h < CGROUP_HIERARCHIES; h++) {
 		size_t n = strlen(controllers[h]);
 		const char *path = h == CGROUP_UNIFIED ? line : line + n + 1;

@@ -51,6 +51,7 @@ struct cgroup_pod {
 	const struct cgroup_layout *layout;
 	char *path[CGROUP_HIERARCHIES];		/* below the mount; NULL: no directory there */
 	int fd[CGROUP_HIERARCHIES];
+	char *supervisor;			/* cgroup2's leaf that we moved to, NULL: we stayed; gc removes it */
 	unsigned missing;			/* what was needed and this machine cannot do, a bit each */
 };
 #define CGROUP_POD_NONE ((struct cgroup_pod){ .fd = { -1, -1, -1, -1, -1 } })

@@ -164,7 +164,10 @@ int mount_overlay(int lower_fd, int upper_fd, int work_fd, uint64_t attr, int *r
 bool mount_overlay_supported(void)
 {
 	AUTO(free) char *text = NULL;
+	AUTO(close) int fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
 
+	if (fs >= 0 || errno != EPERM)
+		return fs >= 0 || errno == EMFILE || errno == ENFILE || errno == ENOMEM;
 	return file_read(AT_FDCWD, "/proc/filesystems", FILESYSTEMS_MAX, &text, NULL) >= 0 &&
 	       strstr(text, "\toverlay\n");
 }

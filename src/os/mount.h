@@ -31,7 +31,7 @@ int mount_new(const char *type, const char *source, const struct mount_option *o
  */
 int mount_overlay(int lower_fd, int upper_fd, int work_fd, uint64_t attr, int *ret_fd, struct err *err);
 
-/* Is overlay there (/proc/filesystems)? No module is loaded. */
+/* Is overlay there? The kernel loads its module when root asks. That we cannot ask now is no "no". */
 bool mount_overlay_supported(void);
 
 /* A copy of what is mounted at the fd or (path not "") below it, detached. */

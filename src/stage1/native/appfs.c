@@ -221,6 +221,19 @@ static int mount_on(int root_fd, const char *from, const char *name, struct err 
 	return r < 0 ? r : move(from, target, "", err);
 }
 
+/* cgroup2 shows whoever mounts it his own group as the root: so each app does, in a cgroup namespace of its own. */
+static int mount_cgroup(int root_fd, bool writable, struct err *err)
+{
+	uint64_t attr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | (writable ? 0 : MOUNT_ATTR_RDONLY);
+	AUTO(close) int target = path_open_in(root_fd, "/sys/fs/cgroup", O_PATH | O_DIRECTORY), fd = -1;
+	int r;
+
+	if (target < 0)
+		return err_sys(err, target, "cannot open '/sys/fs/cgroup'");
+	r = mount_new("cgroup2", "cgroup2", NULL, attr, &fd, err);
+	return r < 0 ? r : mount_attach(fd, target, err);
+}
+
 /* --- together ------------------------------------------------------------ */
 
 int appfs_enter(const struct pod_plan *plan, const struct app_plan *app, const struct podfs *pod, int console_fd,
@@ -241,6 +254,8 @@ int appfs_enter(const struct pod_plan *plan, const struct app_plan *app, const s
 		r = mount_on(root_fd, "/proc", "proc", err);
 	if (r >= 0)
 		r = mount_on(root_fd, "/sys", "sys", err);
+	if (r >= 0 && plan->cgroup2)
+		r = mount_cgroup(root_fd, plan->args->disable_paths, err);
 	for (size_t i = 0; i < app->n_mounts && r >= 0; i++)
 		r = mount_volume(root_fd, &app->mounts[i], err);
 	/* Last: mount points had to be made. Volumes are mounts of their own and stay as they are. */

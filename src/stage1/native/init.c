@@ -52,12 +52,15 @@ static int raise_loopback(struct err *err)
 	return 0;
 }
 
-/* The network namespace is made here and not with the process: it takes longest, and the supervisor works meanwhile. */
+/*
+ * The network namespace is made here and not with the process: it takes longest,
+ * and the supervisor works meanwhile. Init has no cgroup namespace: its root
+ * would be init's own group, and the kernel lets nobody start a process in a
+ * group outside that (nsdelegate). Each app has one.
+ */
 static int make_namespaces(const struct pod_plan *plan, struct err *err)
 {
-	int flags = CLONE_NEWCGROUP | (plan->args->net_host ? 0 : CLONE_NEWNET);
-
-	if (unshare(flags) < 0)
+	if (!plan->args->net_host && unshare(CLONE_NEWNET) < 0)
 		return err_sys(err, -errno, "cannot make the pod's namespaces");
 	if (sethostname(plan->hostname, strlen(plan->hostname)) < 0)
 		return err_sys(err, -errno, "cannot set the host name");

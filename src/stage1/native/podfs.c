@@ -133,8 +133,8 @@ static int make_root(int *ret_null, struct err *err)
 	return r < 0 ? r : mount_pivot(fd, err);
 }
 
-/* cgroup2 shows an app its own group as the root; what else lies in /sys/fs is hidden. */
-static int make_sys(const struct pod_plan *plan, bool cgroup2, struct err *err)
+/* What lies in /sys/fs is hidden; an app mounts its own control group there. */
+static int make_sys(const struct pod_plan *plan, struct err *err)
 {
 	bool open = plan->args->disable_paths;
 	uint64_t attr = SAFE | (open ? 0 : MOUNT_ATTR_RDONLY);
@@ -142,8 +142,6 @@ static int make_sys(const struct pod_plan *plan, bool cgroup2, struct err *err)
 
 	if (r >= 0 && !open)
 		r = mask_all((const char *const[]){ "/sys/fs" }, 1, "/mask/fs", err);
-	if (r >= 0 && cgroup2)
-		r = put("cgroup2", NULL, attr, "/sys/fs/cgroup", NULL, err);
 	return r;
 }
 
@@ -209,7 +207,7 @@ int podfs_build(const struct pod_plan *plan, int pts_fd, struct podfs *ret, stru
 	if (r >= 0)
 		r = put("proc", NULL, SAFE, "/proc", &ret->proc_fd, err);
 	if (r >= 0)
-		r = make_sys(plan, plan->cgroup2, err);
+		r = make_sys(plan, err);
 	if (r >= 0 && !plan->args->disable_paths)
 		r = hide_and_protect(err);
 	if (r >= 0)
