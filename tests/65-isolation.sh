@@ -152,6 +152,40 @@ test_working_directory_stays_inside() {
 	done
 }
 
+# rkt in a chroot, one that is a mount and one that is none: no way leads to what is outside.
+test_chroot() {
+	local real=$RKT jail=$T/jail entry root
+
+	have probe
+	mkdir "$jail"
+	mount -n -t tmpfs -o mode=755 tmpfs "$jail"
+	mkdir "$jail"/{mount,plain}
+	mount -n --rbind / "$jail/mount"
+	for entry in /*; do
+		if [ -L "$entry" ]; then
+			cp -a "$entry" "$jail/plain"
+		elif [ -d "$entry" ]; then
+			mkdir "$jail/plain$entry"
+			mount -n --rbind "$entry" "$jail/plain$entry"
+		fi
+	done
+	touch "$jail/marker"
+	RKT=$T/jailed
+	for root in "$jail/mount" "$jail/plain"; do
+		printf '#!/bin/sh\nexec chroot %s %s "$@"\n' "$root" "$real" >"$RKT"
+		chmod 755 "$RKT"
+		probe climb "$jail/marker"
+		says '/marker=unseen'
+		pod_start $PROBE --exec=/bin/probe -- sleep 60
+		ok rkt enter "$pod" /bin/probe climb "$jail/marker"
+		says '/marker=unseen'
+		ok rkt stop "$pod"
+		pod_end
+	done
+	RKT=$real
+	umount -n -R "$jail"
+}
+
 # Nothing that runs in the pod is the engine's own file, nor can be written to.
 test_engine_is_not_reachable() {
 	local file sums
