@@ -82,3 +82,18 @@ test_broken_pod() {
 	try rkt gc --grace-period=0s
 	no_pods
 }
+
+# Few files may be open: the pod runs as always, or is refused in one line, and never spins.
+test_few_files() {
+	local limit
+
+	have probe
+	for limit in 8 16 32 64 128; do
+		try prlimit --nofile=$limit "$RKT" --dir="$DATA" --local-config="$CONFIG" --system-config="$VENDOR" \
+			run --net=none example.com/probe --exec=/bin/probe -- exit 3
+		[ "$rc" = 3 ] || { [ "$rc" = 254 ] && [ -n "$err" ]; } || fail "exits $rc"
+	done
+	equal 3 "$rc" "exit code with 128 files"
+	try rkt gc --grace-period=0s
+	try rkt gc --grace-period=0s
+}

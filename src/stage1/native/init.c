@@ -112,11 +112,26 @@ static int await_app(struct init *init, struct init_app *app, struct err *err)
 	return err_set(err, -EPIPE, "it died while it was set up");
 }
 
+static size_t fill_polls(const struct init *init);
+
+/* poll(2) takes no more entries than RLIMIT_NOFILE has: better told now than found out when apps run. */
+static int can_poll(const struct init *init, struct err *err)
+{
+	size_t n = fill_polls(init);
+
+	if (poll(init->polls, n, 0) < 0 && errno == EINVAL)
+		return err_set(err, -EMFILE, "a pod with %zu app(s) needs %zu open files, more than the limit allows (RLIMIT_NOFILE)",
+			       init->plan->n_apps, n);
+	return 0;
+}
+
 static int set_up(struct init *init, struct err *err)
 {
 	int pts_fd = init->args->pts_fd, r;
 
 	r = alone(init->args, err);
+	if (r >= 0)
+		r = can_poll(init, err);
 	if (r >= 0)
 		r = make_namespaces(init->plan, err);
 	if (r >= 0 && pts_fd < 0)
@@ -313,6 +328,8 @@ static void loop(struct init *init)
 		const struct pollfd *p = init->polls;
 		int n = poll(init->polls, fill_polls(init), wait_ms(init));
 
+		if (n < 0 && errno != EINTR)
+			_exit(1);	/* the supervisor ends the rest and says so */
 		if (n == 0 && init->deadline) {
 			kill_all();
 			init->deadline = 0;
