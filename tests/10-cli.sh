@@ -128,8 +128,9 @@ test_needs_root() {
 
 	cat >"$T/as-nobody" <<-'END'
 		import os, sys
+		rkt = os.open(sys.argv[1], os.O_PATH)	# nobody may not reach the directory
 		os.setgroups([]); os.setgid(65534); os.setuid(65534)
-		os.execv(sys.argv[1], sys.argv[1:])
+		os.execve(rkt, sys.argv[1:], os.environ)
 	END
 	for command in "run x" "prepare x" "run-prepared $uuid" "enter $uuid" "gc" "rm $uuid"; do
 		# shellcheck disable=SC2086

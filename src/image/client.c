@@ -357,7 +357,9 @@ static int check_result(const struct job *j, const struct import_result *result,
 	}
 	if (r >= 0 && j->signature_needed &&
 	    !keystore_trusts(j->config->system_config, j->config->local_config, ret->name, j->reply.fingerprint))
-		r = err_set(err, -ERR_BAD_SIGNATURE, "openpgp: signature made by unknown entity");
+		r = err_set(err, -ERR_BAD_SIGNATURE,
+			    "openpgp: signature made by unknown entity (key %s is not trusted for \"%s\")",
+			    j->reply.fingerprint, ret->name);
 	if (r >= 0)
 		r = image_check_dependencies(ret, err);
 	labels_free(labels, n);

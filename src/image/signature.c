@@ -1,5 +1,6 @@
 #include "image/signature.h"
 
+#include <ctype.h>
 #include <rnp/rnp.h>
 #include <rnp/rnp_err.h>
 #include <string.h>
@@ -17,11 +18,13 @@ static void rnp_text_free(char *s) { if (s) rnp_buffer_destroy(s); }
 static void rnp_key_free(rnp_key_handle_t key) { if (key) rnp_key_handle_destroy(key); }
 static void rnp_uid_free(rnp_uid_handle_t uid) { if (uid) rnp_uid_handle_destroy(uid); }
 static void rnp_input_free(rnp_input_t in) { if (in) rnp_input_destroy(in); }
+static void rnp_signature_free(rnp_signature_handle_t s) { if (s) rnp_signature_handle_destroy(s); }
 static void rnp_verify_free(rnp_op_verify_t op) { if (op) rnp_op_verify_destroy(op); }
 DEFINE_AUTO(char *, rnp_text_free)
 DEFINE_AUTO(rnp_key_handle_t, rnp_key_free)
 DEFINE_AUTO(rnp_uid_handle_t, rnp_uid_free)
 DEFINE_AUTO(rnp_input_t, rnp_input_free)
+DEFINE_AUTO(rnp_signature_handle_t, rnp_signature_free)
 DEFINE_AUTO(rnp_op_verify_t, rnp_verify_free)
 
 struct verifier {
@@ -209,9 +212,19 @@ static int check_hash(rnp_op_verify_signature_t signature, struct err *err)
 
 enum data { DATA_MISSING, DATA_COMPLETE };
 
-static int unknown_entity(struct err *err)
+/* Says which key it was as far as the signature does, for who wants to look for it. */
+static int unknown_entity(rnp_op_verify_signature_t signature, struct err *err)
 {
-	return err_set(err, -ERR_BAD_SIGNATURE, "openpgp: signature made by unknown entity");
+	AUTO(rnp_signature_free) rnp_signature_handle_t handle = NULL;
+	AUTO(rnp_text_free) char *key = NULL;
+
+	if (!signature || rnp_op_verify_signature_get_handle(signature, &handle) != RNP_SUCCESS ||
+	    (rnp_signature_get_key_fprint(handle, &key) != RNP_SUCCESS &&
+	     rnp_signature_get_keyid(handle, &key) != RNP_SUCCESS))
+		return err_set(err, -ERR_BAD_SIGNATURE, "openpgp: signature made by unknown entity");
+	for (char *c = key; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return err_set(err, -ERR_BAD_SIGNATURE, "openpgp: signature made by unknown entity (key %s)", key);
 }
 
 /* Judges one signature after the library has gone over the data. 0: good. */
@@ -225,7 +238,7 @@ static int judge(struct verifier *v, rnp_op_verify_signature_t signature, enum d
 
 	if (rnp_op_verify_signature_get_key(signature, &key) != RNP_SUCCESS || !key ||
 	    locate_primary(v, key, &primary) < 0)
-		return unknown_entity(err);
+		return unknown_entity(signature, err);
 	r = check_hash(signature, err);
 	if (r >= 0)
 		r = check_key(primary, err);
@@ -249,6 +262,7 @@ static int judge(struct verifier *v, rnp_op_verify_signature_t signature, enum d
 static int judge_all(struct verifier *v, rnp_op_verify_t op, enum data data, struct signer *ret, struct err *err)
 {
 	AUTO(err_clear) struct err why = {};
+	rnp_op_verify_signature_t signature = NULL;
 	size_t n = 0;
 	bool known = false;
 
@@ -256,7 +270,6 @@ static int judge_all(struct verifier *v, rnp_op_verify_t op, enum data data, str
 		return err_set(err, -ERR_BAD_SIGNATURE, "keystore: no valid signatures found in signature file");
 	for (size_t i = 0; i < n; i++) {
 		AUTO(rnp_key_free) rnp_key_handle_t key = NULL;
-		rnp_op_verify_signature_t signature;
 
 		if (rnp_op_verify_get_signature_at(op, i, &signature) != RNP_SUCCESS)
 			continue;
@@ -267,7 +280,7 @@ static int judge_all(struct verifier *v, rnp_op_verify_t op, enum data data, str
 			return 0;
 	}
 	if (!known)
-		return unknown_entity(err);
+		return unknown_entity(signature, err);
 	return err_set(err, -ERR_BAD_SIGNATURE, "%s", why.chain ? why.chain[0] : "openpgp: invalid signature");
 }
 

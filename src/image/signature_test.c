@@ -17,7 +17,7 @@
 #define OLD  "787ed0ba9a713937869e9f992fadf970f7a4a428"
 
 #define BAD_HASH "openpgp: invalid signature: hash tag doesn't match"
-#define NOBODY	 "openpgp: signature made by unknown entity"
+#define NOBODY	 "openpgp: signature made by unknown entity (key " RSA ")"
 #define NO_FILE	 "keystore: no valid signatures found in signature file"
 
 /* SEEDS_DIR holds what the fuzzers start from; the same files are read here. */
