@@ -207,8 +207,9 @@ static void damage(const struct buf *tar, const char *words)
 	AUTO(free) char *said = NULL;
 
 	assert_int_equal(walk(tar, &seen, &said), -ERR_BAD_INPUT);
-	if (!strstr(said, words))
-		fail_msg("'%s' does not say '%s'", said, words);
+	assert_non_null(said);
+	if (!said || !strstr(said, words))
+		fail_msg("'%s' does not say '%s'", said ? said : "", words);
 }
 
 static void broken(void **state)
