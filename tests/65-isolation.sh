@@ -136,6 +136,38 @@ test_descriptors() {
 	exec 7<&- 8<&- 9>&-
 }
 
+# A directory of the host leads to all of its files, also out of a root.
+test_directory_is_not_passed_on() {
+	have probe
+	# shellcheck disable=SC2016
+	refused 'fd 1: Is a directory' sh -c 'exec "$@" 1</' - "$RKT" --dir="$DATA" --local-config="$CONFIG" \
+		--system-config="$VENDOR" run --net=none $PROBE --exec=/bin/probe -- identity
+	pod_start $PROBE --exec=/bin/probe -- sleep 30
+	# shellcheck disable=SC2016
+	refused 'fd 0: Is a directory' sh -c 'exec "$@" </' - "$RKT" --dir="$DATA" enter "$pod" /bin/probe descriptors
+	ok rkt stop "$pod"
+}
+
+# With few files it is refused, or it is what it always is: no step is left out.
+test_few_files() {
+	local n normal limited
+
+	have probe
+	probe identity
+	normal=$(grep -v -E '=[a-z]+:\[|^limit7=' "$T/out")
+	for n in 5 8 11 14 17 18 19 20 21 22 23 24 25 26 28 30 35 40 64; do
+		try prlimit --nofile=$n:$n "$RKT" --dir="$DATA" --local-config="$CONFIG" --system-config="$VENDOR" \
+			run --net=none $PROBE --exec=/bin/probe -- identity
+		limited=$(grep -v -E '=[a-z]+:\[|^limit7=' "$T/out" || true)
+		if [ "$rc" = 0 ]; then
+			equal "$normal" "$limited" "identity with $n files"
+		else
+			[ "$rc" = 254 ] && [ -z "$limited" ] || fail "with $n files it runs, and exits $rc"
+			complains 'Too many open files|No file descriptors available'
+		fi
+	done
+}
+
 test_working_directory_stays_inside() {
 	local n
 

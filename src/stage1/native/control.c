@@ -69,8 +69,6 @@ int control_send(int fd, const void *data, size_t len, const int *fds, size_t n)
 
 static void take_fds(struct msghdr *message, int *fds, size_t max)
 {
-	for (size_t i = 0; i < max; i++)
-		fds[i] = -1;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
 		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
@@ -97,6 +95,8 @@ int control_receive(int fd, void *data, size_t len, int *fds, size_t max)
 	};
 	ssize_t n;
 
+	for (size_t i = 0; i < max; i++)
+		fds[i] = -1;
 	do
 		n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
 	while (n < 0 && errno == EINTR);

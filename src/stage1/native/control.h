@@ -34,7 +34,7 @@ int control_connect(int *ret_fd, struct err *err);
 /* One message with n fds along. */
 int control_send(int fd, const void *data, size_t len, const int *fds, size_t n);
 
-/* Fills data[0..len); fds that come along go to fds[0..max), else -1. 0: the other end is gone. */
+/* Fills data[0..len); fds that come along, also with a failure, go to fds[0..max), else -1. 0: the other end is gone. */
 int control_receive(int fd, void *data, size_t len, int *fds, size_t max);
 
 /* Is root at the other end? */

@@ -81,6 +81,9 @@ static int take_files(const struct init *init, struct door *d, const int fds[CON
 			return err_set(err, -EBADF, "fd %d is missing", i);
 		if (S_ISCHR(st.st_mode) && st.st_rdev != makedev(1, 3))
 			return err_set(err, -EINVAL, "fd %d is a device", i);
+		/* All of the host's files could be reached from it. */
+		if (S_ISDIR(st.st_mode))
+			return err_set(err, -EISDIR, "fd %d is a directory", i);
 		d->fds[i] = S_ISCHR(st.st_mode) ? init->fs.null_fd : fds[i];
 	}
 	return 0;
@@ -124,18 +127,41 @@ static _Noreturn void guest_main(const struct init *init, const struct control_r
 
 /* --- init ---------------------------------------------------------------- */
 
+static int take_connection(const struct init *init)
+{
+	return accept4(init->args->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+/* Left alone, it would wait for ever, and we would be told of it without end. */
+static void send_away(struct init *init)
+{
+	int fd;
+
+	close(TAKE_FD(init->spare_fd));
+	fd = take_connection(init);
+	if (fd >= 0) {
+		reply(fd, CONTROL_REFUSED, -EMFILE);
+		close(fd);
+	}
+	init->spare_fd = fcntl(init->fs.null_fd, F_DUPFD_CLOEXEC, 3);
+}
+
 void guest_accept(struct init *init)
 {
-	int fd = accept4(init->args->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = take_connection(init);
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE)
+			send_away(init);
 		return;
+	}
 	for (size_t i = 0; i < GUESTS_MAX && control_check_peer(fd) == 0; i++) {
 		if (init->guests[i].fd < 0) {
 			init->guests[i] = (struct guest){ .fd = fd };
 			return;
 		}
 	}
+	reply(fd, CONTROL_REFUSED, -EAGAIN);
 	close(fd);
 }
 
@@ -170,7 +196,7 @@ static void read_request(struct init *init, struct guest *g)
 		start(init, g, &q, fds);
 	else
 		forget(g);
-	for (int i = 0; i < CONTROL_FDS && r >= 0; i++)
+	for (int i = 0; i < CONTROL_FDS; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
 }

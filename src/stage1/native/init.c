@@ -19,7 +19,7 @@
 #include "base/fd.h"
 #include "os/process.h"
 
-enum { STOP_MS = 10000, POLL_FIXED = 3 };
+enum { STOP_MS = 10000, POLL_FIXED = 3, REAP_MAX = 256 };
 
 /* --- setting up ---------------------------------------------------------- */
 
@@ -112,32 +112,19 @@ static int await_app(struct init *init, struct init_app *app, struct err *err)
 	return err_set(err, -EPIPE, "it died while it was set up");
 }
 
-static size_t fill_polls(const struct init *init);
-
-/* poll(2) takes no more entries than RLIMIT_NOFILE has: better told now than found out when apps run. */
-static int can_poll(const struct init *init, struct err *err)
-{
-	size_t n = fill_polls(init);
-
-	if (poll(init->polls, n, 0) < 0 && errno == EINVAL)
-		return err_set(err, -EMFILE, "a pod with %zu app(s) needs %zu open files, more than the limit allows (RLIMIT_NOFILE)",
-			       init->plan->n_apps, n);
-	return 0;
-}
-
 static int set_up(struct init *init, struct err *err)
 {
 	int pts_fd = init->args->pts_fd, r;
 
 	r = alone(init->args, err);
 	if (r >= 0)
-		r = can_poll(init, err);
-	if (r >= 0)
 		r = make_namespaces(init->plan, err);
 	if (r >= 0 && pts_fd < 0)
 		r = podfs_make_pts(&pts_fd, err);
 	if (r >= 0)
 		r = podfs_build(init->plan, pts_fd, &init->fs, err);
+	if (r >= 0)
+		init->spare_fd = fcntl(init->fs.null_fd, F_DUPFD_CLOEXEC, 3);
 	for (size_t i = 0; i < init->plan->n_apps && r >= 0; i++)
 		r = start_app(init, i, err);
 	for (size_t i = 0; i < init->plan->n_apps && r >= 0; i++) {
@@ -186,7 +173,13 @@ static void stop(struct init *init)
 	signal_apps(init, SIGCONT);
 }
 
-static void kill_all(void) { (void)kill(-1, SIGKILL); }
+/* Once more later: what ran to clean up after the killed ends too. */
+static void kill_all(struct init *init)
+{
+	init->stopping = true;
+	init->deadline = now_ms() + STOP_MS;
+	(void)kill(-1, SIGKILL);
+}
 
 /* What an app leaves behind in its group goes with it. */
 static void kill_leaf(const struct app_plan *app)
@@ -235,14 +228,15 @@ static void app_exited(struct init *init, size_t i, int status)
 		app_over(init, i);
 }
 
+/* An app may leave us orphans faster than we bury them: orders and deadlines are looked at in between. */
 static void reap(struct init *init)
 {
 	struct signalfd_siginfo info;
-	int status;
+	int status, n;
 	pid_t pid;
 
 	(void)!read(init->signal_fd, &info, sizeof(info));
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	for (n = 0; n < REAP_MAX && (pid = waitpid(-1, &status, WNOHANG)) > 0; n++) {
 		for (size_t i = 0; i < init->plan->n_apps; i++)
 			if (init->apps[i].pid == pid && init->apps[i].state != APP_ENDED)
 				app_exited(init, i, status);
@@ -250,6 +244,7 @@ static void reap(struct init *init)
 			if (init->guests[i].fd >= 0 && init->guests[i].pid == pid)
 				guest_exited(&init->guests[i], status);
 	}
+	init->more_dead = n == REAP_MAX;
 }
 
 /* --- the loop ------------------------------------------------------------ */
@@ -268,8 +263,7 @@ static void take_orders(struct init *init)
 		stop(init);
 		break;
 	case MESSAGE_KILL:
-		init->stopping = true;
-		kill_all();
+		kill_all(init);
 		break;
 	case MESSAGE_SIGNAL:
 		signal_apps(init, m.value);
@@ -295,11 +289,20 @@ static int wait_ms(const struct init *init)
 {
 	int64_t left = init->deadline - now_ms();
 
+	if (init->more_dead)
+		return 0;
 	if (!init->deadline)
 		return -1;
 	return left > 0 ? (int)left : 0;
 }
 
+static void add_poll(const struct init *init, size_t *n, int fd, short events)
+{
+	if (fd >= 0)
+		init->polls[(*n)++] = (struct pollfd){ fd, events, 0 };
+}
+
+/* What is open and nothing else: poll() refuses more places than the process may have open files. */
 static size_t fill_polls(const struct init *init)
 {
 	size_t n = 0;
@@ -308,9 +311,9 @@ static size_t fill_polls(const struct init *init)
 	init->polls[n++] = (struct pollfd){ init->signal_fd, POLLIN, 0 };
 	init->polls[n++] = (struct pollfd){ init->args->listen_fd, POLLIN, 0 };
 	for (size_t i = 0; i < init->plan->n_apps; i++)
-		init->polls[n++] = (struct pollfd){ init->apps[i].socket, POLLIN, 0 };
+		add_poll(init, &n, init->apps[i].socket, POLLIN);
 	for (size_t i = 0; i < GUESTS_MAX; i++)
-		init->polls[n++] = (struct pollfd){ init->guests[i].fd, POLLIN | POLLRDHUP, 0 };
+		add_poll(init, &n, init->guests[i].fd, POLLIN | POLLRDHUP);
 	return n;
 }
 
@@ -322,32 +325,38 @@ static bool apps_left(const struct init *init)
 	return false;
 }
 
+/* In the order of fill_polls(); who is handled changes nobody else's fd. */
+static void handle_polls(struct init *init)
+{
+	const struct pollfd *p = init->polls + POLL_FIXED;
+
+	for (size_t i = 0; i < init->plan->n_apps; i++)
+		if (init->apps[i].socket >= 0 && (p++)->revents)
+			note_start(init, i);
+	for (size_t i = 0; i < GUESTS_MAX; i++)
+		if (init->guests[i].fd >= 0 && (p++)->revents)
+			guest_handle(init, &init->guests[i], p[-1].revents);
+	p = init->polls;
+	if (p[0].revents)
+		take_orders(init);
+	if (p[1].revents || init->more_dead)
+		reap(init);
+	if (p[2].revents)
+		guest_accept(init);
+}
+
 static void loop(struct init *init)
 {
 	while (apps_left(init)) {
-		const struct pollfd *p = init->polls;
 		int n = poll(init->polls, fill_polls(init), wait_ms(init));
 
 		if (n < 0 && errno != EINTR)
 			_exit(1);	/* the supervisor ends the rest and says so */
-		if (n == 0 && init->deadline) {
-			kill_all();
-			init->deadline = 0;
-		}
-		if (n <= 0)
-			continue;
-		for (size_t i = 0; i < init->plan->n_apps; i++)
-			if (p[POLL_FIXED + i].revents)
-				note_start(init, i);
-		for (size_t i = 0; i < GUESTS_MAX; i++)
-			if (p[POLL_FIXED + init->plan->n_apps + i].revents)
-				guest_handle(init, &init->guests[i], p[POLL_FIXED + init->plan->n_apps + i].revents);
-		if (p[0].revents)
-			take_orders(init);
-		if (p[1].revents)
-			reap(init);
-		if (p[2].revents)
-			guest_accept(init);
+		/* Whatever else there is to do: an app that keeps us busy does not live on by it. */
+		if (init->deadline && now_ms() >= init->deadline)
+			kill_all(init);
+		if (n > 0 || init->more_dead)
+			handle_polls(init);
 	}
 }
 
@@ -364,7 +373,9 @@ static int let_go(struct init *init)
 		return -ECANCELED;
 	for (size_t i = 0; i < init->plan->n_apps; i++) {
 		init->apps[i].state = APP_STARTING;
-		(void)message_send(init->apps[i].socket, (struct message){ .type = MESSAGE_GO });
+		/* Who cannot be told to go would wait for ever: a closed socket ends it. */
+		if (message_send(init->apps[i].socket, (struct message){ .type = MESSAGE_GO }) < 0)
+			close(TAKE_FD(init->apps[i].socket));
 	}
 	return 0;
 }
@@ -376,7 +387,7 @@ _Noreturn void init_main(const struct init_args *args)
 	sigset_t children;
 	int r;
 
-	init = (struct init){ .args = args, .plan = args->plan };
+	init = (struct init){ .args = args, .plan = args->plan, .spare_fd = -1 };
 	init.apps = xcalloc(args->plan->n_apps, sizeof(*init.apps));
 	init.polls = xcalloc(POLL_FIXED + args->plan->n_apps + GUESTS_MAX, sizeof(*init.polls));
 	for (size_t i = 0; i < args->plan->n_apps; i++)

@@ -48,8 +48,10 @@ struct init {
 	struct guest guests[GUESTS_MAX];
 	struct pollfd *polls;
 	int signal_fd;
+	int spare_fd;		/* gives way to say no when there are no more */
 	int64_t deadline;	/* ms, monotonic: then the rest is killed; 0: none */
 	bool stopping;
+	bool more_dead;		/* left to be reaped */
 };
 
 /* app.c: the child that becomes an app. */
