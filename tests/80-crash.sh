@@ -22,8 +22,27 @@ test_init_killed() {
 
 	have shell
 	pod_start $S --exec=/bin/sleep -- 1000
-	init=$(rkt status "$pod" | sed -n 's/^pid=//p')
+	init=$(cut -d" " -f1 "/proc/$pod_pid/task/$pod_pid/children")
 	kill -9 "$init"
+	pod_end
+	equal 254 "$rc" "exit code of a pod that was lost"
+	ok rkt status "$pod"
+	says '^state=exited$'
+}
+
+# Who is asked to end three times does not wait for a pod that hears nothing.
+test_init_hangs() {
+	local init
+
+	have shell
+	pod_start $S --exec=/bin/sleep -- 1000
+	init=$(cut -d" " -f1 "/proc/$pod_pid/task/$pod_pid/children")
+	kill -STOP "$init"
+	for _ in 1 2 3; do
+		kill "$pod_pid"
+		sleep 0.2
+	done
+	until_true 5 no_sleepers || fail "the pod goes on"
 	pod_end
 	ok rkt status "$pod"
 	says '^state=exited$'

@@ -49,11 +49,13 @@ static int find_lock(int *ret, struct err *err)
 {
 	const char *text = getenv(ENV_LOCK_FD);
 	unsigned long long fd;
+	int r;
 
 	if (!text || str_to_u64(text, INT_MAX, &fd) < 0 || fd < 3 || fcntl((int)fd, F_GETFD) < 0)
 		return err_set(err, -ERR_USAGE, ENV_LOCK_FD " does not name the pod's lock");
 	*ret = (int)fd;
-	return fd_keep((int)fd, false);
+	r = fd_keep((int)fd, false);
+	return r < 0 ? err_sys(err, r, "cannot keep the pod's lock to ourselves") : 0;
 }
 
 /* Returns what we had before: the apps have that, unless it spared them too. */

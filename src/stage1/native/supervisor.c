@@ -41,9 +41,19 @@ int supervisor_signals(int *ret_fd, struct err *err)
 	return 0;
 }
 
-static void order(struct supervisor *s, enum message_type type, int value)
+static int order(const struct supervisor *s, enum message_type type, int value)
 {
-	(void)message_send(s->init_fd, (struct message){ .type = (int32_t)type, .value = value });
+	return message_send(s->init_fd, (struct message){ .type = (int32_t)type, .value = value });
+}
+
+/* First in good order, then at once, and then without asking the pod's init, whatever keeps it. */
+static void stop(struct supervisor *s)
+{
+	s->stops++;
+	if (s->init_gone)
+		return;
+	if (s->stops > 2 || order(s, s->stops > 1 ? MESSAGE_KILL : MESSAGE_STOP, 0) < 0)
+		(void)kill(s->init_pid, SIGKILL);
 }
 
 /* --- what becomes of the apps -------------------------------------------- */
@@ -96,9 +106,10 @@ static void app_exited(struct supervisor *s, size_t app, int code)
 	AUTO(free) char *text = xasprintf("%d\n", code);
 
 	write_status(s, app, "", text);
+	s->ended++;
 	log_debug("app '%s' ended with %d", s->plan->apps[app].name, code);
 	/* Who ends on the signal by which we asked it to has not failed. */
-	if (code && !s->code && !(s->stopping && code == SIGTERM))
+	if (code && !s->code && !(s->stops && code == SIGTERM))
 		s->code = code;
 }
 
@@ -148,22 +159,39 @@ static void take_signal(struct supervisor *s)
 		stdio_resize(s->stdio);
 		break;
 	case SIGHUP:
-		order(s, MESSAGE_SIGNAL, SIGHUP);
+		(void)order(s, MESSAGE_SIGNAL, SIGHUP);
 		break;
 	default:
-		order(s, s->stopping ? MESSAGE_KILL : MESSAGE_STOP, 0);
-		s->stopping = true;
+		stop(s);
 		break;
 	}
 }
 
 /* --- the way of a pod ---------------------------------------------------- */
 
+/* Takes a signal while there are no apps yet. */
+static bool is_told_to_end(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+
+	return read(s->signal_fd, &info, sizeof(info)) == sizeof(info) && info.ssi_signo != SIGCHLD &&
+	       info.ssi_signo != SIGWINCH;
+}
+
 int supervisor_await_ready(struct supervisor *s, struct err *err)
 {
+	struct pollfd polls[] = { { s->init_fd, POLLIN, 0 }, { s->signal_fd, POLLIN, 0 } };
 	struct message m;
-	int r = message_receive(s->init_fd, 0, &m);
+	int r;
 
+	/* A file system that hangs keeps the app from being set up, not us from ending. */
+	while (!polls[0].revents) {
+		if (poll(polls, ARRAY_LEN(polls), -1) < 0 && errno != EINTR)
+			return err_sys(err, -errno, "cannot wait for the pod");
+		if (polls[1].revents && !polls[0].revents && is_told_to_end(s))
+			return err_set(err, -EINTR, "told to end while the pod was set up");
+	}
+	r = message_receive(s->init_fd, 0, &m);
 	if (r == 1 && m.type == MESSAGE_READY)
 		return 0;
 	if (r == 1 && m.type == MESSAGE_FAILED)
@@ -174,8 +202,10 @@ int supervisor_await_ready(struct supervisor *s, struct err *err)
 int supervisor_run(struct supervisor *s, struct err *err)
 {
 	struct pollfd polls[POLL_FIXED + 2 * RELAYS_MAX];
+	int r = order(s, MESSAGE_GO, 0);
 
-	order(s, MESSAGE_GO, 0);
+	if (r < 0)
+		return err_sys(err, r, "cannot start the pod");
 	while (!s->init_gone || s->init_fd >= 0) {
 		size_t n = POLL_FIXED;
 
@@ -190,8 +220,11 @@ int supervisor_run(struct supervisor *s, struct err *err)
 			take_message(s);
 		stdio_handle(s->stdio);
 		if (stdio_escaped(s->stdio))
-			order(s, MESSAGE_KILL, 0);
+			(void)order(s, MESSAGE_KILL, 0);
 	}
+	/* Init left without a word of what became of the apps. */
+	if (s->ended < s->plan->n_apps && !s->code && !s->stops)
+		s->code = EXIT_LOST;
 	return 0;
 }
 

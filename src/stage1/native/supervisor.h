@@ -16,9 +16,9 @@ struct supervisor {
 	int signal_fd;
 	int status_fd;		/* directory STAGE1_STATUS */
 	pid_t init_pid;
-	size_t started;
+	size_t started, ended;
+	unsigned stops;		/* how often we were asked to end */
 	int code;		/* of the first app that failed */
-	bool stopping;		/* asked to from outside */
 	bool init_gone;
 };
 
