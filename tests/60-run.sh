@@ -329,6 +329,14 @@ test_volume_recursive() {
 	umount "$T/vol/sub"
 }
 
+# A link of the image must not bring a volume over the root.
+test_volume_on_link_to_root() {
+	cp -a "$FIX/rootfs" "$T/rootfs"
+	ln -s / "$T/rootfs/data"
+	pack "$T/link.aci" "$(manifest example.com/link "$(APP=',"mountPoints":[{"name":"v","path":"/data"}]' app /bin/true)")" "$T/rootfs"
+	refused "'/data', which is '/'" rkt --insecure-options=image run --net=none --volume=v,kind=host,source="$T" "$T/link.aci"
+}
+
 test_volume_file() {
 	echo content >"$T/one-file"
 	have shell

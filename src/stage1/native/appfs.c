@@ -26,8 +26,10 @@ static int ordinary_directory(int root_fd, const char *name, int *ret, struct er
 	if (mkdirat(root_fd, name, 0755) < 0 && errno != EEXIST)
 		return err_sys(err, -errno, "cannot make '/%s'", name);
 	fd = openat(root_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
 		return err_set(err, -ERR_BAD_INPUT, "'/%s' of the image must be an ordinary directory", name);
+	if (fd < 0)
+		return err_sys(err, -errno, "cannot open '/%s' of the image", name);
 	*ret = fd;
 	return 0;
 }
@@ -200,6 +202,13 @@ static int make_etc(int root_fd, const struct pod_plan *plan, struct err *err)
 
 /* --- volumes ------------------------------------------------------------- */
 
+static bool is_same(int a, int b)
+{
+	struct stat sa, sb;
+
+	return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_ino == sb.st_ino && sa.st_dev == sb.st_dev;
+}
+
 static int mount_volume(int root_fd, const struct app_mount *m, struct err *err)
 {
 	AUTO(close) int target = -1;
@@ -209,6 +218,10 @@ static int mount_volume(int root_fd, const struct app_mount *m, struct err *err)
 				 : path_make_file_in(root_fd, m->target, 0644);
 	if (target < 0)
 		return err_sys(err, target, "cannot mount volume '%s' on '%s'", m->volume->name, m->target);
+	/* By a link of the image. The app would not see it, but whoever enters would come to stand in it. */
+	if (is_same(target, root_fd))
+		return err_set(err, -ERR_BAD_INPUT, "volume '%s' cannot be mounted on '%s', which is '/'", m->volume->name,
+			       m->target);
 	r = mount_attach(m->fd, target, err);
 	return r < 0 ? err_wrap(err, r, "cannot mount volume '%s' on '%s'", m->volume->name, m->target) : 0;
 }

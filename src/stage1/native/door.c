@@ -183,7 +183,7 @@ static int set_directory(struct door *d, struct err *err)
 	char path[PATH_MAX];
 
 	if (fchdir(d->dir_fd) < 0)
-		return err_sys(err, -errno, "working directory '%s' cannot be used", d->working_dir);
+		return err_sys(err, -errno, "working directory '%s' cannot be used", d->working_dir ? d->working_dir : "/");
 	if (syscall(SYS_getcwd, path, sizeof(path)) < 0 || path[0] != '/')
 		return err_set(err, -ERR_BAD_INPUT, "working directory is outside the root");
 	return 0;

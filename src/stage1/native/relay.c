@@ -70,6 +70,9 @@ static int add_plain(struct stdio *s, int fd)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	/* All of the host's files could be reached from it. */
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
 	if (!S_ISCHR(st.st_mode)) {
 		s->fds[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		return s->fds[fd] < 0 ? -errno : 0;
