@@ -133,10 +133,10 @@ static int write_file(int dir_fd, const char *file, const char *text)
 static int open_group(const char *mount, char **path)
 {
 	AUTO(close) int root = -1;
-	int fd;
+	int fd, r = dir_open(AT_FDCWD, mount, &root);
 
-	if (dir_open(AT_FDCWD, mount, &root) < 0)
-		return -ENOENT;
+	if (r < 0)
+		return r;
 	fd = path_open_in(root, *path, O_RDONLY | O_DIRECTORY);
 	if (fd >= 0)
 		return fd;
