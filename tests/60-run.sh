@@ -103,7 +103,7 @@ test_all_must_end() {
 test_apps_share_the_pod() {
 	have shell
 	ok rkt run --net=none --volume=shared,kind=empty $SHELL_IMAGE --name=one --mount=volume=shared,target=/shared \
-		--exec=/bin/sh -- -c 'echo from one >/shared/file; sleep 1; hostname' --- \
+		--exec=/bin/sh -- -c 'echo from one >/shared/new; mv /shared/new /shared/file; sleep 1; hostname' --- \
 		$SHELL_IMAGE --name=two --mount=volume=shared,target=/other --exec=/bin/sh -- -c \
 		'until [ -e /other/file ]; do sleep 0.05; done; cat /other/file'
 	says 'from one$'

@@ -101,10 +101,11 @@ static int make_dirs(const char *data_dir, struct pods *pods, struct err *err)
 	r = make_one(pods->data_fd, "pods", group, gid);
 	if (r >= 0 && pods->fd < 0)
 		r = dir_open(pods->data_fd, "pods", &pods->fd);
-	for (size_t i = PODS_DIRS; r >= 0 && i-- > 0;)
-		r = make_one(pods->fd, pod_dirs[i].name, group, gid);
 	if (r >= 0)
 		r = make_one(pods->data_fd, "locks", group, gid);
+	/* The first one last: where it is, others take all the rest to be there. */
+	for (size_t i = PODS_DIRS; r >= 0 && i-- > 0;)
+		r = make_one(pods->fd, pod_dirs[i].name, group, gid);
 	if (r >= 0 && (fsync(pods->fd) < 0 || fsync(pods->data_fd) < 0))
 		r = -errno;
 	if (r < 0)
