@@ -15,7 +15,7 @@
 # shellcheck shell=bash disable=SC2034
 
 DATA=$T/data CONFIG=$T/etc VENDOR=$T/vendor
-LIMIT=60	# seconds that one command may take
+LIMIT=${LIMIT:-60}	# seconds that one command may take
 
 fail() {
 	printf 'FAILED: %s\n' "$*"
