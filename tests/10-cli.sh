@@ -126,6 +126,7 @@ test_insecure_options() {
 test_needs_root() {
 	local command uuid=01234567-89ab-4def-8123-456789abcdef
 
+	cp "$RKT" "$T/rkt"	# nobody may not look where it is
 	cat >"$T/as-nobody" <<-'END'
 		import os, sys
 		rkt = os.open(sys.argv[1], os.O_PATH)	# nobody may not reach the directory
@@ -134,9 +135,9 @@ test_needs_root() {
 	END
 	for command in "run x" "prepare x" "run-prepared $uuid" "enter $uuid" "gc" "rm $uuid"; do
 		# shellcheck disable=SC2086
-		refused 'cannot run as unprivileged user' python3 "$T/as-nobody" "$RKT" --dir="$DATA" $command
+		refused 'cannot run as unprivileged user' python3 "$T/as-nobody" "$T/rkt" --dir="$DATA" $command
 	done
-	ok python3 "$T/as-nobody" "$RKT" --dir="$DATA" version
+	ok python3 "$T/as-nobody" "$T/rkt" --dir="$DATA" version
 }
 
 test_debug_shows_the_chain() {
