@@ -48,6 +48,14 @@ static char *own_path(const char *path)
 	return *path == '/' && !strv_has(parts, "..") ? path_clean(path) : xstrdup("/");
 }
 
+/* Controllers that are mounted together may be there under each one's name alone. */
+static char *mount_of(const char *root, const char *list, const char *controller)
+{
+	AUTO(free) char *whole = xasprintf("%s/%s", root, list), *alone = xasprintf("%s/%s", root, controller);
+
+	return access(whole, F_OK) < 0 && access(alone, F_OK) == 0 ? TAKE(alone) : TAKE(whole);
+}
+
 static void layout_line(struct cgroup_layout *l, const char *root, const char *list, const char *path, bool unified)
 {
 	AUTO(strv_free) char **names = strv_split(list, ',');
@@ -61,7 +69,7 @@ static void layout_line(struct cgroup_layout *l, const char *root, const char *l
 		if (!strv_has(names, controllers[h]) || l->has[h])
 			continue;
 		l->has[h] = true;
-		l->mount[h] = xasprintf("%s/%s", root, list);
+		l->mount[h] = mount_of(root, list, controllers[h]);
 		l->own[h] = own_path(path);
 	}
 }
@@ -138,7 +146,7 @@ static int open_group(const char *mount, char **path)
 	if (r < 0)
 		return r;
 	fd = path_open_in(root, *path, O_RDONLY | O_DIRECTORY);
-	if (fd >= 0)
+	if (fd != -ENOENT)
 		return fd;
 	free(*path);
 	*path = xstrdup("/");
@@ -239,7 +247,6 @@ static int pure_parent(const struct cgroup_layout *l, const char *name, unsigned
 static int parent_open(const struct cgroup_layout *l, enum cgroup_hierarchy h, const char *name, unsigned need,
 		       char **path, char **supervisor, int *ret_fd)
 {
-	AUTO(free) char *alone = NULL;
 	int fd;
 
 	*path = NULL;
@@ -247,67 +254,79 @@ static int parent_open(const struct cgroup_layout *l, enum cgroup_hierarchy h, c
 		return pure_parent(l, name, need, path, supervisor, ret_fd);
 	*path = xstrdup(l->own[h]);
 	fd = open_group(l->mount[h], path);
-	/* Controllers that are mounted together may be there under each one's name alone. */
-	if (fd < 0 && h != CGROUP_UNIFIED) {
-		alone = xasprintf("%.*s%s", (int)(path_last(l->mount[h]) - l->mount[h]), l->mount[h], controllers[h]);
-		fd = open_group(alone, path);
-	}
 	if (fd < 0)
 		return fd;
 	*ret_fd = fd;
 	return 0;
 }
 
-static int pod_make_in(struct cgroup_pod *pod, enum cgroup_hierarchy h, const char *name, unsigned need)
+static int place_in(struct cgroup_pod *pod, enum cgroup_hierarchy h, const char *name)
 {
 	AUTO(free) char *parent = NULL;
 	AUTO(close) int fd = -1;
-	int r;
+	int r = parent_open(pod->layout, h, name, pod->need, &parent, &pod->supervisor, &fd);
 
-	/* Another pod that ends may take the common group away between the two steps. */
-	for (int i = 0; i < MAKE_TRIES; i++) {
-		free(TAKE(parent));
-		free(TAKE(pod->supervisor));
-		close_auto(&fd);
-		fd = -1;
-		r = parent_open(pod->layout, h, name, need, &parent, &pod->supervisor, &fd);
-		if (r >= 0)
-			r = open_child(fd, name, &pod->fd[h]);
-		if (r != -ENOENT && r != -ENODEV)
-			break;
-	}
-	if (r >= 0)
-		pod->path[h] = xasprintf("%s/%s", str_eq(parent, "/") ? "" : parent, name);
-	return r;
+	if (r < 0)
+		return r;
+	pod->path[h] = xasprintf("%s/%s", str_eq(parent, "/") ? "" : parent, name);
+	pod->parent[h] = TAKE_FD(fd);
+	return 0;
 }
 
-int cgroup_pod_make(const struct cgroup_layout *layout, const char *name, unsigned need, struct cgroup_pod *ret,
-		    struct err *err)
+int cgroup_pod_place(const struct cgroup_layout *layout, const char *name, unsigned need, struct cgroup_pod *ret,
+		     struct err *err)
 {
 	int r;
 
 	*ret = CGROUP_POD_NONE;
 	ret->layout = layout;
+	ret->need = need;
 	for (int h = 0; h < CGROUP_HIERARCHIES; h++) {
 		if (!layout->has[h] || (h != CGROUP_UNIFIED && !(need & BIT(h))))
 			continue;
-		r = pod_make_in(ret, (enum cgroup_hierarchy)h, name, need);
+		r = place_in(ret, (enum cgroup_hierarchy)h, name);
 		/* A hierarchy that is not mounted is as good as none. */
 		if (r == -ENOENT && h != CGROUP_UNIFIED)
 			continue;
 		if (r < 0) {
-			cgroup_pod_remove(ret, NULL);
 			cgroup_pod_clear(ret);
-			return err_sys(err, r, "cannot make the cgroup '%s' in '%s'", name, layout->mount[h]);
+			return err_sys(err, r, "cannot find a place for the cgroup '%s' in '%s'", name, layout->mount[h]);
 		}
 	}
-	if (layout->pure && ret->fd[CGROUP_UNIFIED] >= 0) {
-		ret->missing = need & ~enable_controllers(ret->fd[CGROUP_UNIFIED], need);
-	} else {
-		for (int h = 0; h < CGROUP_HIERARCHIES; h++)
-			if ((need & BIT(h)) && ret->fd[h] < 0)
-				ret->missing |= BIT(h);
+	return 0;
+}
+
+static int make_in(struct cgroup_pod *pod, enum cgroup_hierarchy h)
+{
+	AUTO(free) char *name = xstrdup(path_last(pod->path[h]));
+	int r = open_child(pod->parent[h], name, &pod->fd[h]);
+
+	/* Another pod that ended may have taken the common group away meanwhile. */
+	for (int i = 0; i < MAKE_TRIES && (r == -ENOENT || r == -ENODEV); i++) {
+		free(TAKE(pod->path[h]));
+		free(TAKE(pod->supervisor));
+		close(TAKE_FD(pod->parent[h]));
+		r = place_in(pod, h, name);
+		if (r >= 0)
+			r = open_child(pod->parent[h], name, &pod->fd[h]);
 	}
+	return r;
+}
+
+int cgroup_pod_make(struct cgroup_pod *pod, struct err *err)
+{
+	bool pure = pod->layout->pure && pod->path[CGROUP_UNIFIED];
+
+	for (int h = 0; h < CGROUP_HIERARCHIES; h++) {
+		int r = pod->path[h] ? make_in(pod, (enum cgroup_hierarchy)h) : 0;
+
+		if (r < 0)
+			return err_sys(err, r, "cannot make the pod's cgroup in '%s'", pod->layout->mount[h]);
+		if (!pure && (pod->need & BIT(h)) && !pod->path[h])
+			pod->missing |= BIT(h);
+	}
+	if (pure)
+		pod->missing = pod->need & ~enable_controllers(pod->fd[CGROUP_UNIFIED], pod->need);
 	return 0;
 }
 
@@ -403,6 +422,7 @@ void cgroup_pod_clear(struct cgroup_pod *pod)
 	}
 	free(TAKE(pod->supervisor));
 	close_fds(pod->fd);
+	close_fds(pod->parent);
 }
 
 int cgroup_record_parse(const char *line, const char *name, enum cgroup_hierarchy *ret, const char **ret_path)

@@ -50,15 +50,22 @@ unsigned cgroup_needs(const struct cgroup_limits *limits);
 struct cgroup_pod {
 	const struct cgroup_layout *layout;
 	char *path[CGROUP_HIERARCHIES];		/* below the mount; NULL: no directory there */
-	int fd[CGROUP_HIERARCHIES];
+	int fd[CGROUP_HIERARCHIES], parent[CGROUP_HIERARCHIES];
 	char *supervisor;			/* cgroup2's leaf that we moved to, NULL: we stayed; gc removes it */
-	unsigned missing;			/* what was needed and this machine cannot do, a bit each */
+	unsigned need, missing;			/* what is needed, and of that what this machine cannot do, a bit each */
 };
-#define CGROUP_POD_NONE ((struct cgroup_pod){ .fd = { -1, -1, -1, -1, -1 } })
+#define CGROUP_POD_NONE ((struct cgroup_pod){ .fd = { -1, -1, -1, -1, -1 }, .parent = { -1, -1, -1, -1, -1 } })
 
-/* name is the directory's; need a bit per hierarchy. The unified one is always made where there is one. */
-int cgroup_pod_make(const struct cgroup_layout *layout, const char *name, unsigned need, struct cgroup_pod *ret,
-		    struct err *err);
+/*
+ * Says where the groups are to be and makes none: the record can be written
+ * first, and so whoever dies in between leaves none that nobody knows of. name
+ * is the directory's; need a bit per hierarchy, besides the unified one.
+ */
+int cgroup_pod_place(const struct cgroup_layout *layout, const char *name, unsigned need, struct cgroup_pod *ret,
+		     struct err *err);
+
+/* Makes them. After a failure some may be there, for cgroup_pod_remove(). */
+int cgroup_pod_make(struct cgroup_pod *pod, struct err *err);
 
 /* Where the pod's groups are, a line each, for cgroup_record_remove(): the caller frees it. */
 char *cgroup_pod_record(const struct cgroup_pod *pod);

@@ -130,6 +130,35 @@ static void expect_file(const struct place *p, const char *path, const char *wan
 	assert_string_equal(text, want);
 }
 
+static int make_pod(const struct cgroup_layout *layout, unsigned need, struct cgroup_pod *ret)
+{
+	int r = cgroup_pod_place(layout, "rkt-1", need, ret, NULL);
+
+	return r < 0 ? r : cgroup_pod_make(ret, NULL);
+}
+
+/* Who dies before the groups are made has told where they would have been. */
+static void test_record_comes_first(void **state)
+{
+	struct place *p = *state;
+	struct cgroup_pod pod;
+	AUTO(free) char *record = NULL;
+
+	assert_int_equal(cgroup_pod_place(&p->layout, "rkt-1", 1u << CGROUP_MEMORY, &pod, NULL), 0);
+	record = cgroup_pod_record(&pod);
+	assert_string_equal(record, "/own/rkt-1\nmemory:/rkt-1\n");
+	assert_false(is_dir(p, "unified/own/rkt-1"));
+	assert_false(is_dir(p, "memory/rkt-1"));
+	/* A group that cannot be made is told, and what was made before goes. */
+	file_write(p->fd, "memory/rkt-1", "", 0, 0644);
+	assert_int_equal(cgroup_pod_make(&pod, NULL), -ENOTDIR);
+	assert_true(is_dir(p, "unified/own/rkt-1"));
+	unlinkat(p->fd, "memory/rkt-1", 0);
+	assert_int_equal(cgroup_pod_remove(&pod, NULL), 0);
+	assert_false(is_dir(p, "unified/own/rkt-1"));
+	cgroup_pod_clear(&pod);
+}
+
 static void test_pod_and_leaf(void **state)
 {
 	const struct cgroup_limits limits = { .memory_bytes = 65536, .cpu_milli = 1500, .cpu_shares = 4, .pids = 7 };
@@ -138,7 +167,7 @@ static void test_pod_and_leaf(void **state)
 	struct cgroup_leaf leaf;
 	AUTO(free) char *record = NULL;
 
-	assert_int_equal(cgroup_pod_make(&p->layout, "rkt-1", cgroup_needs(&limits), &pod, NULL), 0);
+	assert_int_equal(make_pod(&p->layout, cgroup_needs(&limits), &pod), 0);
 	assert_true(is_dir(p, "unified/own/rkt-1"));
 	/* A group that is not to be seen from here: the hierarchy's root stands in. */
 	assert_true(is_dir(p, "memory/rkt-1"));
@@ -177,7 +206,7 @@ static void test_limit_that_is_refused(void **state)
 	struct cgroup_pod pod;
 	struct cgroup_leaf leaf;
 
-	assert_int_equal(cgroup_pod_make(&p->layout, "rkt-1", cgroup_needs(&limits), &pod, NULL), 0);
+	assert_int_equal(make_pod(&p->layout, cgroup_needs(&limits), &pod), 0);
 	assert_int_equal(cgroup_leaf_make(&pod, "app", &limits, &leaf, &err), -ENOENT);
 	text = err_text(&err);
 	assert_string_equal(text, "cannot set the memory limit to 1: No such file or directory");
@@ -208,7 +237,7 @@ static void test_pure(void **state)
 	file_write(p->fd, "unified/rkt/rkt-1/app/cpu.weight", "", 0, 0644);
 
 	/* Our own group is not delegated: the pod goes below one that is ours for sure. */
-	assert_int_equal(cgroup_pod_make(&pure, "rkt-1", cgroup_needs(&limits), &pod, NULL), 0);
+	assert_int_equal(make_pod(&pure, cgroup_needs(&limits), &pod), 0);
 	assert_string_equal(pod.path[CGROUP_UNIFIED], "/rkt/rkt-1");
 	assert_int_equal(pod.missing, 1u << CGROUP_PIDS);
 	assert_int_equal(cgroup_leaf_make(&pod, "app", &limits, &leaf, NULL), 0);
@@ -225,7 +254,7 @@ static void test_removal(void **state)
 	struct place *p = *state;
 	struct cgroup_pod pod;
 
-	assert_int_equal(cgroup_pod_make(&p->layout, "rkt-1", 1u << CGROUP_MEMORY, &pod, NULL), 0);
+	assert_int_equal(make_pod(&p->layout, 1u << CGROUP_MEMORY, &pod), 0);
 	assert_int_equal(cgroup_pod_remove(&pod, NULL), 0);
 	assert_false(is_dir(p, "unified/own/rkt-1"));
 	assert_false(is_dir(p, "memory/rkt-1"));
@@ -254,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_layout_others),
 		cmocka_unit_test(test_needs),
 		cmocka_unit_test(test_record_parse),
+		WITH_PLACE(test_record_comes_first),
 		WITH_PLACE(test_pod_and_leaf),
 		WITH_PLACE(test_limit_that_is_refused),
 		WITH_PLACE(test_pure),

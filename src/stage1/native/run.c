@@ -119,13 +119,15 @@ static int make_cgroups(struct run *run, struct err *err)
 	if (r >= 0 && !run->layout.has[CGROUP_UNIFIED] && !run->args.disable_paths)
 		need |= 1u << CGROUP_DEVICES;
 	if (r >= 0)
-		r = cgroup_pod_make(&run->layout, name, need, &run->cgroup, err);
+		r = cgroup_pod_place(&run->layout, name, need, &run->cgroup, err);
 	if (r < 0)
 		return r;
 	run->plan.cgroup2 = run->layout.pure;
-	warn_missing(run->cgroup.missing);
 	record = cgroup_pod_record(&run->cgroup);
 	r = podfile_write(AT_FDCWD, POD_SUBCGROUP, record, 0640, err);
+	if (r >= 0)
+		r = cgroup_pod_make(&run->cgroup, err);
+	warn_missing(run->cgroup.missing);
 	if (r >= 0)
 		r = cgroup_leaf_make(&run->cgroup, "_init", &(struct cgroup_limits){}, &run->init_leaf, err);
 	for (size_t i = 0; i < run->plan.n_apps && r >= 0; i++)
