@@ -30,8 +30,32 @@ int http_new(const struct http_config *config, struct http **ret, struct err *er
 void http_free(struct http *h);
 DEFINE_AUTO(struct http *, http_free)
 
+/* What an answer's header said. Strings are owned. */
+struct http_answer {
+	char *url;			/* the last one asked */
+	char *content_type, *etag, *last_modified, *challenge;	/* challenge: WWW-Authenticate */
+	char *digest;			/* Docker-Content-Digest */
+	int64_t max_age;		/* Cache-Control, seconds, clamped to a day; 0: none, no-store, no-cache */
+	int status;
+};
+void http_answer_clear(struct http_answer *a);
+static inline void http_answer_clear_auto(struct http_answer *a) { http_answer_clear(a); }
+
 struct http_get {
 	const char *url;
+	const char *accept;		/* Accept, NULL: anything */
+	const char *authorization;	/* for the first URL's origin alone; NULL: what the credentials say */
+	const char *if_none_match, *if_modified_since;	/* 304 is then an answer */
+	int64_t from;			/* fd holds so many bytes already: asks for the rest by Range … */
+	const char *if_range;		/* … of this version (ETag or date); a 200 starts from 0 again */
+	/* Before the first byte of the body is written. A failure ends the transfer with it. NULL: nobody asks. */
+	int (*on_version)(void *arg, const struct http_answer *a, int64_t from, struct err *err);
+	void *on_version_arg;
+	/* Every byte of the body as it is written. NULL: nobody looks. */
+	int (*on_data)(void *arg, const void *data, size_t len);
+	void *on_data_arg;
+	int tries;			/* how often a broken or refused (429, 5xx) request is tried, with growing waits; 0: once */
+	struct http_answer *answer;	/* filled where given, also on 401 and 404 */
 	const char *kind;		/* "signature" …, for messages */
 	int64_t max;			/* bytes of the body */
 	int64_t seconds_max;		/* for all of it; 0: no limit but the stall */
@@ -44,7 +68,7 @@ struct http_get {
 
 /*
  * 0: the body is there, whole. 202: accept_202 is set and the server asks for
- * patience. -ERR_NOT_FOUND: 404 or 410. -E2BIG, -ETIMEDOUT, -ECONNREFUSED,
+ * patience. 304: it was asked conditionally and has not changed. -EACCES: 401 or 403. -ERR_NOT_FOUND: 404 or 410. -E2BIG, -ETIMEDOUT, -ECONNREFUSED,
  * -EPROTO (other status, broken answer, refused redirect), -EHOSTUNREACH.
  * *ret_url, where given, is the last URL asked; the caller frees it.
  */

@@ -39,8 +39,19 @@ struct wire_location {
 	bool file;			/* an fd of WIRE_FD_KEYS on */
 };
 
+/* An OCI image: where it is asked for. The rest of a request is as for others. */
+struct wire_oci {
+	char *registry;			/* host[:port] that the reference names */
+	char **mirrors;			/* URLs "https://host[:port][/prefix]" to ask before it, in order */
+	char *repository, *tag, *digest;	/* tag or digest, or both (then the tag is words only) */
+	char *os, *arch;		/* appc's words */
+	struct wire_trusted *cosign_keys; size_t n_cosign_keys;	/* fingerprint "cosign-…", armor the PEM */
+	bool accepted;			/* the policy takes this name unsigned */
+};
+
 struct wire_request {
-	char *action;			/* "name", "url", "file", "keys" */
+	/* "name", "url", "file", "keys"; "registry", "layout" (files on request), "archive" (WIRE_FD_IMAGE) */
+	char *action;
 	char *name;			/* "name": of the image; "keys": the prefix to discover */
 	struct label *labels; size_t n_labels;	/* for templates, defaults added */
 	char *url;			/* "url" */
@@ -49,6 +60,10 @@ struct wire_request {
 	struct wire_trusted *trusted; size_t n_trusted;
 	struct wire_location *locations; size_t n_locations;	/* "keys": none: discover */
 	struct wire_credential *credentials; size_t n_credentials;
+	struct wire_oci oci;
+	char *etag, *last_modified;	/* "url", "name": of the stored image, to be asked for only if it changed */
+	char *if_url;			/* the URL that those are of */
+	char *part_url, *part_etag, *part_last_modified;	/* what WIRE_FD_DOWNLOAD holds a part of */
 	bool skip_signature, skip_tls, allow_http, pubkey_http;
 	bool debug;			/* send "log" at all */
 	int64_t max_image, max_unpacked;	/* bytes; 0: the default ceiling */
@@ -60,8 +75,30 @@ struct wire_key {
 	char **subkeys, **identities;
 };
 
+/* A layer of an OCI image. */
+struct wire_layer {
+	char *digest, *diff_id, *media_type;
+	int64_t size;
+};
+
+/*
+ * After "manifest" rkt says which layers it wants, one command each, with two descriptors: a file to download
+ * into (what it holds already is gone on with) and a pipe for the uncompressed layer. Several may be under way.
+ * In between rkt-fetch may ask for a file of a layout ("open"), to be answered by "file" with a descriptor or
+ * by "missing". "done" ends it.
+ */
+struct wire_command {
+	char *action;			/* "layer", "file", "missing", "done"; "version": go on with a download */
+	int64_t index;			/* "layer" */
+};
+
 struct wire_reply {
-	char *kind;			/* "log", "progress", "image", "keys", "error" */
+	/*
+	 * "log", "progress", "image", "keys", "error"; "unchanged": the stored image is current (etag …, max_age);
+	 * "version": the download is of this etag, last_modified (rkt notes it and answers with a command "version");
+	 * "manifest", "open", "layer".
+	 */
+	char *kind;
 	char *text;			/* log */
 	char *label;			/* progress: "Downloading ACI" */
 	int64_t done, total;		/* progress; total 0: unknown */
@@ -69,6 +106,13 @@ struct wire_reply {
 	char *fingerprint;		/* image: primary key that signed it, absent: not verified */
 	char **identities;		/* image: of that key */
 	struct wire_key *keys; size_t n_keys;
+	char *etag, *last_modified;	/* image, unchanged, version */
+	int64_t max_age;		/* image, unchanged: seconds */
+	char *manifest, *config, *appc;	/* manifest: the two documents, and the image in appc's words */
+	char *digest, *config_digest;	/* manifest: of the two documents */
+	struct wire_layer *layers; size_t n_layers;	/* manifest: lowest first */
+	char *path;			/* open: below the layout */
+	int64_t index;			/* layer: that one is in the pipe, whole */
 	int64_t code;			/* error: negative, as in base/err.h */
 	char **chain;			/* error */
 };
@@ -78,6 +122,13 @@ int wire_send_request(int fd, const struct wire_request *r);
 int wire_recv_request(int fd, struct wire_request *ret, struct err *err);
 int wire_send_reply(int fd, const struct wire_reply *r);
 int wire_recv_reply(int fd, struct wire_reply *ret, struct err *err);
+
+/* n_fds descriptors go along, which stay the sender's. Received ones are the receiver's; those that did not come are -1. */
+enum { WIRE_COMMAND_FDS = 2 };
+int wire_send_command(int fd, const struct wire_command *c, const int *fds, size_t n_fds);
+int wire_recv_command(int fd, struct wire_command *ret, int ret_fds[WIRE_COMMAND_FDS], struct err *err);
+void wire_command_clear(struct wire_command *c);
+static inline void wire_command_clear_auto(struct wire_command *c) { wire_command_clear(c); }
 
 /* Is it a kind that was agreed, with what belongs to it? For wire_recv_reply() and its tests. */
 int wire_reply_check(const struct wire_reply *r, struct err *err);

@@ -11,6 +11,9 @@ enum reference_kind {
 	REFERENCE_NAME,		/* name[:version][,label=value…]: store, then discovery */
 	REFERENCE_FILE,		/* an ACI on this machine */
 	REFERENCE_URL,		/* an ACI behind http or https */
+	REFERENCE_REGISTRY,	/* docker://[HOST[:PORT]/]NAME[:TAG|@DIGEST]: an image of a registry */
+	REFERENCE_LAYOUT,	/* oci:DIR[:TAG]: an OCI image layout */
+	REFERENCE_ARCHIVE,	/* oci-archive:FILE[:TAG], docker-archive:FILE[:NAME]: a tar of one, or of `docker save` */
 };
 
 struct reference {
@@ -20,16 +23,27 @@ struct reference {
 	char *name;			/* REFERENCE_NAME */
 	struct label *labels;		/* REFERENCE_NAME: version first if given; no defaults added */
 	size_t n_labels;
-	char *path;			/* REFERENCE_FILE: as written, or the path of the file URL */
+	char *path;			/* REFERENCE_FILE, _LAYOUT, _ARCHIVE: as written, or the path of the file URL */
 	char *url;			/* REFERENCE_URL */
+	char *registry, *repository;	/* REFERENCE_REGISTRY: "registry-1.docker.io", "library/busybox" */
+	char *tag, *digest;		/* REFERENCE_REGISTRY, _LAYOUT, _ARCHIVE; NULL: not given */
 };
 
-/* Reads one. Schemes that are not ours (docker://, oci:) fail with a line that says so. */
+/*
+ * Reads one. A distribution point ("cimd:TYPE:v=0:DATA", inventory 2.3) becomes what it stands for. A registry
+ * reference with neither tag nor digest gets the tag "latest"; Docker Hub's names are expanded.
+ */
 int reference_parse(const char *text, struct reference *ret, struct err *err);
 
 /* The forms of a name alone: name[:version][,label=value…]. */
 int app_string_parse(const char *text, char **ret_name, struct label **ret_labels, size_t *ret_n,
 		     struct err *err);
+
+/*
+ * What two ways of writing the same source have in common: "docker://registry-1.docker.io/library/busybox:latest",
+ * an absolute "oci:/dir:tag", a URL. NULL: a hash or a name. The caller frees it.
+ */
+char *reference_source(const struct reference *r);
 
 /* Adds os and arch of this machine where they are missing. -ERR_BAD_INPUT: a pair that rkt does not know. */
 int reference_default_labels(struct label **labels, size_t *n, struct err *err);

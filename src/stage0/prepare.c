@@ -96,7 +96,7 @@ static int need_tree(struct preparation *p, struct planned_image *image, struct 
 		free(TAKE(image->info.tree));	/* not this image's, then: it stays as it is */
 		k = need_unpack(p, err);
 		if (k >= 0)
-			k = store_render(p->store, p->plan.unpack_fd, &image->info, err);
+			k = store_render(p->store, p->plan.unpack_fd, &image->info, NULL, 0, err);
 		if (k >= 0)
 			k = store_open_image_tree(p->store, &image->info, &image->tree_fd, err);
 	}

@@ -191,7 +191,8 @@ static int render_tree(struct store *s, int exe_fd, struct image_info *info, str
 	return r;
 }
 
-int store_render(struct store *s, int unpack_exe_fd, struct image_info *info, struct err *err)
+int store_render(struct store *s, int unpack_exe_fd, struct image_info *info, const struct tree_layer *layers,
+		 size_t n_layers, struct err *err)
 {
 	AUTO(unpack_reply_clear) struct unpack_reply reply = {};
 	AUTO(image_info_clear) struct image_info facts = {};

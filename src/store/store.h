@@ -9,17 +9,21 @@
 /*
  * Images on disk. Below the data directory:
  *
- *   cas/blob/sha512/XX/KEY           the image as an uncompressed tar
- *   cas/imageManifest/sha512/XX/KEY  its manifest, the bytes of the archive
+ *   cas/blob/sha512/XX/KEY           an ACI as an uncompressed tar
+ *   cas/blob/sha256/XX/KEY           a layer of an OCI image as an uncompressed tar, or a document of one
+ *   cas/imageManifest/sha512/XX/KEY  the image's manifest in appc's words
  *   cas/image/KEY                    what is known of it (one JSON file; mtime: last used)
  *   cas/name/NAME/KEY                link to it by name, "/" of the name written as ","
- *   cas/tree/deps-KEY/               rootfs: its files, ready to be a lower layer; manifest; image (whose it
- *                                    is); rendered (it is whole); work.* is being made or removed
+ *   cas/tree/deps-KEY/               its files, ready to be a lower layer: either "rootfs", or "index" (an EROFS
+ *                                    image of names and metadata, store/erofs.h), "layers" (keys of the blobs, in
+ *                                    the order of the index's devices, one a line) and links 0, 1, … to those blobs;
+ *                                    manifest; image (whose it is); rendered (it is whole); work.* is being made
+ *                                    or removed
  *   cas/tmp/                         work in progress; every entry is flocked by whoever works on it
  *   cas/lock                         flock: shared while using or adding images, exclusive to remove
  *
- * KEY is the first 64 hex digits of the image ID (IMAGE_KEY_LEN). An image is
- * there when cas/image/KEY is: that file is written last and removed first, so
+ * An image ID is the SHA-512 of the ACI's tar, or of the OCI manifest's bytes; KEY is its first 64 hex digits
+ * (IMAGE_KEY_LEN). A layer's KEY is "sha256-" and all digits of its diff ID. An image is there when cas/image/KEY is: that file is written last and removed first, so
  * after a crash an image is whole or absent. What a crash leaves besides is
  * removed by store_sweep().
  *
@@ -57,7 +61,14 @@ struct image_info {
 	int64_t size, tree_size;	/* bytes of the blob and of the tree's files */
 	char *tree;			/* "deps-sha512-…", NULL: not rendered yet */
 	bool latest;			/* fetched without asking for a version */
-	char *verified_by;		/* fingerprint (40 lower-case hex) of the key that signed it; NULL: nobody */
+	/* Who signed it: an OpenPGP fingerprint (40 lower-case hex) or "cosign-" and 64 hex; NULL: nobody. */
+	char *verified_by;
+	char *format;			/* "oci"; NULL: an ACI */
+	char *digest;			/* of the OCI manifest, "sha256:…" */
+	char *config_digest;		/* of the OCI configuration, likewise */
+	char **layers;			/* keys of an OCI image's blobs, lowest first */
+	char *etag, *last_modified;	/* what the server said of it, for the next conditional request */
+	int64_t max_age, checked;	/* seconds it may be used unasked, and since when (ns); 0: ask */
 	char *source;			/* URL or path it came from, NULL: unknown */
 };
 void image_info_clear(struct image_info *i);
@@ -142,10 +153,57 @@ void import_free(struct import *i);
 DEFINE_AUTO(struct import *, import_free)
 
 /*
+ * A blob of an OCI image on its way into the store: what is written to the stream is hashed and kept by
+ * rkt-unpack. Nothing is visible until blob_add_commit(), which publishes it under key (the caller compared
+ * key with what came out). Blobs that no image names go with a sweep.
+ */
+struct blob_add;
+struct blob_digests { char sha256[7 + 64 + 1], sha512[7 + 128 + 1]; int64_t size; };	/* "sha256-…", "sha512-…" */
+int blob_add_start(struct store *s, int unpack_exe_fd, struct blob_add **ret, int *ret_stream_fd, struct err *err);
+int blob_add_finish(struct blob_add *b, struct blob_digests *ret, struct err *err);
+int blob_add_commit(struct blob_add *b, const char *key, struct err *err);
+void blob_add_free(struct blob_add *b);
+DEFINE_AUTO(struct blob_add *, blob_add_free)
+
+bool store_has_blob(struct store *s, const char *key);
+
+/* Any blob by its key. -ERR_NOT_FOUND. */
+int store_open_key(struct store *s, const char *key, int *ret_fd, struct err *err);
+
+/*
+ * Makes an image of blobs that are there visible and durable: info->id, name, labels, format, digest,
+ * config_digest and layers are the caller's; sizes and times are filled in. manifest is the appc manifest.
+ * render: make its tree too (root only).
+ */
+int store_add_image(struct store *s, int unpack_exe_fd, struct image_info *info, const char *manifest,
+		    bool render, struct err *err);
+
+/* One archive of a tree. */
+struct tree_layer {
+	char *key;			/* of its blob */
+	bool oci;			/* with whiteouts, without "rootfs/"; else an ACI */
+	char **whitelist;		/* appc's pathWhitelist; NULL: all */
+};
+void tree_layers_free(struct tree_layer *layers, size_t n);
+
+/* How this machine keeps what it renders; asked once. */
+enum tree_backend { TREE_FILES, TREE_EROFS_LOOP, TREE_EROFS_FILE };
+enum tree_backend store_backend(struct store *s);
+const char *tree_backend_name(enum tree_backend b);	/* "tree", "erofs (loop)", "erofs (file)" */
+
+/*
+ * The files of a tree, as a directory to be a lower layer: its "rootfs", or its index mounted on the directory
+ * target_fd in the caller's mount namespace, which must be a private one. tree_fd is of store_open_tree().
+ */
+int store_mount_tree(int tree_fd, int target_fd, int *ret_fd, struct err *err);
+
+/*
  * Renders the tree of an image. Root only. Fills info->tree and tree_size. If
  * info names a tree already, that one is replaced (it was found damaged).
+ * layers: its archives, the one that wins first (an ACI with its dependencies); NULL: the image's own.
  */
-int store_render(struct store *s, int unpack_exe_fd, struct image_info *info, struct err *err);
+int store_render(struct store *s, int unpack_exe_fd, struct image_info *info, const struct tree_layer *layers,
+		 size_t n_layers, struct err *err);
 
 /*
  * Unpacks an image into an existing empty directory that is the caller's: the

@@ -503,12 +503,12 @@ static void render_and_verify(void **state)
 		close(tree_fd);
 		assert_int_equal(store_verify(p->store, p->unpack_fd, &a, &had_tree, &err), -ERR_BAD_INPUT);
 		expect_words(&err, "'rootfs/f' has other contents");
-		assert_int_equal(store_render(p->store, p->unpack_fd, &a, &err), 0);
+		assert_int_equal(store_render(p->store, p->unpack_fd, &a, NULL, 0, &err), 0);
 		assert_int_equal(store_verify(p->store, p->unpack_fd, &a, &had_tree, &err), 0);
 		assert_int_equal(tree_remove(p->store->tree_fd, a.tree), 0);
 		assert_int_equal(store_open_tree(p->store, a.tree, &tree_fd, &err), -ERR_NOT_FOUND);
 		free(TAKE(a.tree));
-		assert_int_equal(store_render(p->store, p->unpack_fd, &a, &err), 0);
+		assert_int_equal(store_render(p->store, p->unpack_fd, &a, NULL, 0, &err), 0);
 		assert_int_equal(store_find(p->store, "example.com/a", &found, &err), 0);
 		assert_string_equal(found.tree, a.tree);
 		assert_int_equal(count_entries(p, "cas/tree"), 1);

@@ -1,0 +1,41 @@
+#ifndef IMAGE_SOURCE_H
+#define IMAGE_SOURCE_H
+#include "base/buf.h"
+#include "spec/oci.h"
+/*
+ * Where rkt-fetch gets an OCI image from: a registry, an image layout, an archive of one, or what `docker save`
+ * and `podman save` write. Each gives documents and blobs; image/oci_server.c does the rest once for all.
+ */
+struct document {
+	struct buf text;
+	char *digest;		/* computed from the text: "sha256:…" */
+	char *media_type;	/* as the source says; NULL: it does not */
+};
+void document_clear(struct document *d);
+static inline void document_clear_auto(struct document *d) { document_clear(d); }
+
+/* A blob on its way: what of it can be read from fd yet. */
+struct blob_sink {
+	int fd;			/* to read and write; what it holds already is gone on with */
+	/* So much of fd is valid now: decompressing may go on to there. A failure ends the download. */
+	int (*grown)(void *arg, int64_t size);
+	void *arg;
+	int64_t *done;		/* for the progress bar; atomic; NULL: nobody looks */
+};
+
+struct source {
+	const struct source_ops *ops;	/* each source's struct begins with this one */
+};
+
+struct source_ops {
+	/* The document that the request names: by tag or by digest, which is then verified. */
+	int (*root)(struct source *s, struct document *ret, struct err *err);
+	/* A document by its descriptor: size and digest are verified. */
+	int (*document)(struct source *s, const struct oci_descriptor *d, struct document *ret, struct err *err);
+	/* A blob by its descriptor: size and digest are verified at the end. May be called by several threads. */
+	int (*blob)(struct source *s, const struct oci_descriptor *d, const struct blob_sink *sink, struct err *err);
+	/* A document under another tag (signatures). -ERR_NOT_FOUND. NULL: the source has no tags. */
+	int (*tag)(struct source *s, const char *tag, struct document *ret, struct err *err);
+	void (*free)(struct source *s);
+};
+#endif

@@ -1,0 +1,97 @@
+#ifndef SPEC_OCI_H
+#define SPEC_OCI_H
+#include "spec/image.h"
+/*
+ * The documents of the OCI image specification 1.1 and of Docker's schema 2:
+ * read, held against the rules, and told in appc's words. A document whose
+ * kind is ambiguous (CVE-2021-41190) and Docker's schema 1 are refused.
+ *
+ * A digest is "sha256:" and 64, or "sha512:" and 128 lower-case hex digits,
+ * checked before it is used for anything (security.md F6).
+ */
+enum { OCI_DOCUMENT_MAX = 4 << 20, OCI_LAYERS_MAX = 500 };
+
+#define OCI_TYPE_INDEX		"application/vnd.oci.image.index.v1+json"
+#define OCI_TYPE_MANIFEST	"application/vnd.oci.image.manifest.v1+json"
+#define OCI_TYPE_CONFIG		"application/vnd.oci.image.config.v1+json"
+#define OCI_TYPE_LAYER		"application/vnd.oci.image.layer.v1.tar"
+#define DOCKER_TYPE_LIST	"application/vnd.docker.distribution.manifest.list.v2+json"
+#define DOCKER_TYPE_MANIFEST	"application/vnd.docker.distribution.manifest.v2+json"
+
+struct oci_platform { char *architecture, *os, *variant; };
+
+struct oci_descriptor {
+	char *media_type, *digest;
+	int64_t size;
+	char **urls;				/* where a non-distributable layer lies besides; never asked */
+	struct label *annotations; size_t n_annotations;	/* sorted as they came */
+	struct oci_platform platform;		/* of an index's entry */
+};
+
+enum oci_kind { OCI_KIND_INDEX, OCI_KIND_MANIFEST };
+
+/* An index or a manifest. */
+struct oci_document {
+	enum oci_kind kind;
+	char *media_type;			/* what it says of itself; NULL: nothing */
+	struct oci_descriptor config;		/* of a manifest */
+	struct oci_descriptor *list; size_t n;	/* manifests of an index, layers of a manifest (lowest first) */
+	struct label *annotations; size_t n_annotations;
+};
+
+bool oci_digest_valid(const char *digest);
+
+/*
+ * "sha256-HEX" of "sha256:HEX": what a blob is called in the store. A sha512 digest gives its first
+ * IMAGE_KEY_LEN bytes. The caller frees it.
+ */
+char *oci_digest_key(const char *digest);
+
+/* content_type: what the server or the descriptor said, NULL: nothing. They must agree with the document. */
+int oci_document_read(const char *text, size_t len, const char *content_type, struct oci_document *ret,
+		      struct err *err);
+void oci_document_clear(struct oci_document *d);
+static inline void oci_document_clear_auto(struct oci_document *d) { oci_document_clear(d); }
+
+/* How a layer's bytes are packed: "tar", "gzip", "zstd"; NULL: no layer that can be unpacked. */
+const char *oci_layer_format(const char *media_type);
+
+/* The entry for this os and arch (appc's names: "linux", "amd64", "aarch64" …). -ERR_NOT_FOUND lists what there is. */
+int oci_index_choose(const struct oci_document *index, const char *os, const char *arch,
+		     const struct oci_descriptor **ret, struct err *err);
+
+struct oci_config {
+	char *architecture, *os, *variant, *created, *author;
+	char **diff_ids;			/* digests of the uncompressed layers, lowest first */
+	char **entrypoint, **cmd, **env;
+	char *user, *working_dir, *stop_signal;
+	char **exposed_ports, **volumes;	/* keys of the objects, sorted */
+	struct label *labels; size_t n_labels;
+	char *healthcheck, *shell;		/* as JSON text; NULL: none */
+};
+int oci_config_read(const char *text, size_t len, struct oci_config *ret, struct err *err);
+void oci_config_clear(struct oci_config *c);
+static inline void oci_config_clear_auto(struct oci_config *c) { oci_config_clear(c); }
+
+/* What is not in the configuration: where the image came from. Any may be NULL. */
+struct oci_origin {
+	const char *name;		/* the appc name it shall have: registry/repository, sanitized */
+	const char *version;		/* the tag */
+	const char *registry, *repository, *tag, *manifest_digest, *config_digest, *reference;
+};
+
+/*
+ * The image manifest of appc that says the same (inventory 10.4), ready to be written with
+ * image_manifest_fields. What appc has no member for goes into annotations "appc.io/docker/…".
+ * -ERR_BAD_INPUT: it cannot be said (a volume outside the root, no such user form …).
+ */
+int oci_to_appc(const struct oci_config *config, const struct oci_origin *origin, struct image_manifest *ret,
+		struct err *err);
+
+/* An appc name of a registry and a repository: lower case, other bytes as "-". The caller frees it. */
+char *oci_appc_name(const char *registry, const char *repository);
+
+/* "amd64" → "amd64", "arm64" → "aarch64", "arm" with variant "v7" → "armv7l" …; NULL: appc has no word. And back. */
+const char *oci_arch_to_appc(const char *architecture, const char *variant);
+const char *oci_arch_from_appc(const char *arch, const char **ret_variant);
+#endif
