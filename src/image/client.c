@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "image/check.h"
 #include "image/helper.h"
+#include "image/input.h"
 #include "image/trust.h"
 
 /* --- keys -------------------------------------------------------------------- */
@@ -23,22 +24,6 @@ void found_keys_free(struct found_key *keys, size_t n)
 		strv_free(keys[i].identities);
 	}
 	free(keys);
-}
-
-/* Opens a file that the person named: any regular file, and without waiting for a FIFO's writer. */
-static int open_named(const char *path, int *ret_fd, struct err *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0)
-		return err_sys(err, -errno, "cannot open '%s'", path);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return err_set(err, -EINVAL, "'%s' is not a regular file", path);
-	}
-	*ret_fd = fd;
-	return 0;
 }
 
 static bool is_url(const char *s) { return strstr(s, "://") != NULL; }
@@ -77,7 +62,7 @@ static int add_locations(const struct fetch_config *config, char *const *locatio
 			continue;
 		if (files->n == WIRE_KEY_FILES_MAX)
 			return err_set(err, -E2BIG, "more than %d key files", WIRE_KEY_FILES_MAX);
-		r = open_named(locations[i], &files->fds[files->n], err);
+		r = input_open(locations[i], &files->fds[files->n], err);
 		files->n += r >= 0;
 	}
 	return r;
@@ -248,7 +233,7 @@ static int open_signature(struct job *j, struct err *err)
 
 	if (!j->signature_needed || !path)
 		return 0;
-	r = open_named(path, &j->signature_fd, err);
+	r = input_open(path, &j->signature_fd, err);
 	if (r == -ENOENT)
 		return err_set(err, -ERR_NO_SIGNATURE,
 			       "error opening signature file: open %s: no such file or directory", path);
@@ -261,7 +246,7 @@ static int open_files(struct job *j, struct err *err)
 	int r = 0;
 
 	if (ref->kind == REFERENCE_FILE)
-		r = open_named(ref->path, &j->image_fd, err);
+		r = input_open(ref->path, &j->image_fd, err);
 	if (r >= 0)
 		r = open_signature(j, err);
 	if (r >= 0)
@@ -315,21 +300,6 @@ static int ask_for_image(struct job *j, int *stream_fd, struct err *err)
 	    (j->signature_needed && (!j->reply.fingerprint || !is_trusted(j, j->reply.fingerprint))))
 		return err_set(err, -EBADMSG, "rkt-fetch gave another answer than was asked for");
 	return 0;
-}
-
-static void tell_signer(const struct job *j)
-{
-	AUTO(buf_clear) struct buf text = {};
-
-	if (!j->signature_needed)
-		return;
-	buf_adds(&text, "image: signature verified:\n");
-	for (size_t i = 0; j->reply.identities && j->reply.identities[i]; i++) {
-		buf_adds(&text, "  ");
-		buf_add_printable(&text, j->reply.identities[i]);
-		buf_addc(&text, '\n');
-	}
-	(void)fd_write_all(STDERR_FILENO, text.data, text.len);
 }
 
 /* --- storing --------------------------------------------------------------------- */
@@ -399,7 +369,8 @@ static int receive(struct job *j, struct import *import, int *stream_fd, struct 
 	r = check_result(j, &result, &manifest, err);
 	if (r < 0)
 		return r;
-	tell_signer(j);
+	if (j->signature_needed)
+		tell_signer(j->reply.identities);
 	/* Nobody needs the download any more, and what it no longer holds need not go to the disk. */
 	(void)!ftruncate(j->download_fd, 0);
 	return commit(j, import, &manifest, info, err);
@@ -428,14 +399,6 @@ static void job_clear(struct job *j)
 }
 static inline void job_clear_auto(struct job *j) { job_clear(j); }
 
-static void warn_about_image(const struct job *j)
-{
-	if (j->config->insecure & FETCH_SKIP_SIGNATURE && !j->image->no_signature)
-		log_warn("image signature verification has been disabled");
-	if (j->config->insecure & FETCH_SKIP_TLS)
-		log_warn("TLS verification has been disabled");
-}
-
 int fetch_image(const struct fetch_config *config, struct store *store, const struct fetch_image *image,
 		struct image_info *ret, struct err *err)
 {
@@ -449,7 +412,7 @@ int fetch_image(const struct fetch_config *config, struct store *store, const st
 
 	if (image->ref->kind == REFERENCE_HASH)
 		return err_set(err, -EINVAL, "an image cannot be fetched by its hash");
-	warn_about_image(&j);
+	warn_about_checks(config, image->no_signature);
 	discover_keys(&j);
 	r = load_keys(&j, err);
 	if (r >= 0)

@@ -152,33 +152,10 @@ static int take_failure(struct wire_reply *reply, struct err *err)
 	return r;
 }
 
-/* Reads until the answer. *ret_gone: rkt-fetch ended without one. */
-static int listen_to(int control_fd, struct wire_reply *ret, bool *ret_gone, struct err *err)
-{
-	AUTO(progress_end) struct progress progress = {};
-	int r;
-
-	for (;;) {
-		AUTO(wire_reply_clear) struct wire_reply reply = {};
-
-		r = wire_recv_reply(control_fd, &reply, err);
-		*ret_gone = r == -EPIPE;
-		if (r < 0)
-			return r;
-		if (str_eq(reply.kind, "log")) {
-			progress_end(&progress);
-			log_debug("image: %s", reply.text);
-		} else if (str_eq(reply.kind, "progress")) {
-			progress_show(&progress, reply.label, reply.done, reply.total);
-		} else if (str_eq(reply.kind, "error")) {
-			return take_failure(&reply, err);
-		} else {
-			*ret = reply;
-			reply = (struct wire_reply){};
-			return 0;
-		}
-	}
-}
+struct helper {
+	int control_fd, pidfd;
+	struct progress progress;
+};
 
 /* Its exit code, if it comes to that soon: it may hold on without a socket. */
 static int died(int pidfd, struct err *err)
@@ -194,40 +171,92 @@ static int died(int pidfd, struct err *err)
 	return err_set(err, -EPROTO, "rkt-fetch ended without an answer (code %d)", code);
 }
 
-static int talk(int control_fd, int pidfd, const struct wire_request *request, struct wire_reply *ret,
-		struct err *err)
+/* Shows what is for the person. true: that was all of it. */
+static bool show(struct helper *h, const struct wire_reply *reply)
 {
-	bool gone = false;
-	int r = wire_send_request(control_fd, request);
+	if (str_eq(reply->kind, "log")) {
+		progress_end(&h->progress);
+		log_debug("image: %s", reply->text);
+		return true;
+	}
+	if (str_eq(reply->kind, "progress")) {
+		progress_show(&h->progress, reply->label, reply->done, reply->total);
+		return true;
+	}
+	return false;
+}
 
+int helper_next(struct helper *h, struct wire_reply *ret, struct err *err)
+{
+	int r;
+
+	for (;;) {
+		AUTO(wire_reply_clear) struct wire_reply reply = {};
+
+		r = wire_recv_reply(h->control_fd, &reply, err);
+		if (r == -EPIPE)
+			return died(h->pidfd, err);
+		if (r < 0)
+			return r;
+		if (show(h, &reply))
+			continue;
+		if (str_eq(reply.kind, "error")) {
+			progress_end(&h->progress);
+			return take_failure(&reply, err);
+		}
+		*ret = reply;
+		reply = (struct wire_reply){};
+		return 0;
+	}
+}
+
+void helper_free(struct helper *h)
+{
+	if (!h)
+		return;
+	progress_end(&h->progress);
+	close_auto(&h->control_fd);
+	if (h->pidfd >= 0)
+		proc_kill(h->pidfd);
+	close_auto(&h->pidfd);
+	free(h);
+}
+
+int helper_start(const struct fetch_config *config, const struct wire_request *request, struct helper_fds *fds,
+		 struct helper **ret, struct err *err)
+{
+	AUTO(helper_free) struct helper *h = xcalloc(1, sizeof(*h));
+	AUTO(close) int theirs = -1;
+	int pair[2], r;
+
+	h->control_fd = h->pidfd = -1;
+	if (fds->n_keys > WIRE_KEY_FILES_MAX)
+		return err_set(err, -E2BIG, "more than %d key files", WIRE_KEY_FILES_MAX);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, -errno, "cannot make a socket");
+	h->control_fd = pair[0];
+	theirs = pair[1];
+	r = start(config, fds, theirs, &h->pidfd, err);
+	if (r < 0)
+		return r;
+	if (fds->stream >= 0)
+		close(TAKE_FD(fds->stream));	/* its end must be the archive's end */
+	close(TAKE_FD(theirs));
+	r = wire_send_request(h->control_fd, request);
 	if (r == -E2BIG)
 		return err_set(err, r, "too many or too large trusted keys or credentials");
 	/* If it is gone already, what it said before is worth more than that. */
 	if (r < 0 && r != -EPIPE)
 		return err_sys(err, r, "cannot send a request to rkt-fetch");
-	r = listen_to(control_fd, ret, &gone, err);
-	return gone ? died(pidfd, err) : r;
+	*ret = TAKE(h);
+	return 0;
 }
 
 int helper_ask(const struct fetch_config *config, const struct wire_request *request, struct helper_fds *fds,
 	       struct wire_reply *ret, struct err *err)
 {
-	AUTO(close) int ours = -1, theirs = -1, pidfd = -1;
-	int pair[2], r;
+	AUTO(helper_free) struct helper *h = NULL;
+	int r = helper_start(config, request, fds, &h, err);
 
-	if (fds->n_keys > WIRE_KEY_FILES_MAX)
-		return err_set(err, -E2BIG, "more than %d key files", WIRE_KEY_FILES_MAX);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(err, -errno, "cannot make a socket");
-	ours = pair[0];
-	theirs = pair[1];
-	r = start(config, fds, theirs, &pidfd, err);
-	if (r < 0)
-		return r;
-	close(TAKE_FD(theirs));
-	if (fds->stream >= 0)
-		close(TAKE_FD(fds->stream));	/* its end must be the archive's end */
-	r = talk(ours, pidfd, request, ret, err);
-	proc_kill(pidfd);	/* it has answered, or never will */
-	return r;
+	return r < 0 ? r : helper_next(h, ret, err);
 }

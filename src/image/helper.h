@@ -1,6 +1,7 @@
 #ifndef IMAGE_HELPER_H
 #define IMAGE_HELPER_H
 #include "image/fetch.h"
+#include "base/auto.h"
 #include "image/wire.h"
 
 /* One conversation with rkt-fetch, from start to end. */
@@ -17,11 +18,24 @@ struct helper_fds {
  */
 int helper_configure(const struct fetch_config *config, struct wire_request *request, struct err *err);
 
+/* rkt-fetch at work, seen by rkt. */
+struct helper;
+
+/* Starts rkt-fetch and sends the request. fds->stream is closed and -1 as soon as rkt-fetch has its own. */
+int helper_start(const struct fetch_config *config, const struct wire_request *request, struct helper_fds *fds,
+		 struct helper **ret, struct err *err);
+
 /*
- * Starts rkt-fetch, sends the request, shows what it says, and waits for its
- * answer and its end. *fds->stream is closed as soon as rkt-fetch has its own.
- * A failure of rkt-fetch is returned as if it had happened here.
+ * Waits for what rkt-fetch has to say; logs and progress are shown on the way. A failure of rkt-fetch is returned
+ * as if it had happened here.
  */
+int helper_next(struct helper *h, struct wire_reply *ret, struct err *err);
+
+/* Ends it: it has answered, or never will. */
+void helper_free(struct helper *h);
+DEFINE_AUTO(struct helper *, helper_free)
+
+/* One request and its answer. */
 int helper_ask(const struct fetch_config *config, const struct wire_request *request, struct helper_fds *fds,
 	       struct wire_reply *ret, struct err *err);
 #endif

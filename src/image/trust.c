@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "image/keystore.h"
 
 enum { ANSWER_MAX = 256 };
@@ -150,4 +151,25 @@ int key_review_and_add(const struct fetch_config *config, const struct found_key
 	printf("Trusting \"%s\" for prefix \"%s\" %s fingerprint review.\n", location, shown,
 	       skip ? "without" : "after");
 	return store_key(config, key, prefix, err);
+}
+
+void tell_signer(char *const *identities)
+{
+	AUTO(buf_clear) struct buf text = {};
+
+	buf_adds(&text, "image: signature verified:\n");
+	for (size_t i = 0; i < strv_len(identities); i++) {
+		buf_adds(&text, "  ");
+		buf_add_printable(&text, identities[i]);
+		buf_addc(&text, '\n');
+	}
+	(void)fd_write_all(STDERR_FILENO, text.data, text.len);
+}
+
+void warn_about_checks(const struct fetch_config *config, bool no_signature)
+{
+	if (config->insecure & FETCH_SKIP_SIGNATURE && !no_signature)
+		log_warn("image signature verification has been disabled");
+	if (config->insecure & FETCH_SKIP_TLS)
+		log_warn("TLS verification has been disabled");
 }

@@ -22,6 +22,12 @@ char *fingerprint_text(const char *fingerprint);
 /* Can we ask? Both sides of the conversation must be a terminal. */
 bool can_ask(void);
 
+/* "image: signature verified:" and who it was, on stderr. */
+void tell_signer(char *const *identities);
+
+/* Warns of checks that were turned off. no_signature: this image needs none anyway. */
+void warn_about_checks(const struct fetch_config *config, bool no_signature);
+
 /* How else a key for that name can become trusted, on stderr. */
 void tell_how_to_trust(const char *prefix);
 #endif

@@ -1,0 +1,16 @@
+#ifndef IMAGE_INPUT_H
+#define IMAGE_INPUT_H
+#include "base/err.h"
+
+/* Opens a file that the person named: any regular file, and without waiting for a FIFO's writer. */
+int input_open(const char *path, int *ret_fd, struct err *err);
+
+/* Opens a directory that the person named, to open files below it. */
+int input_open_dir(const char *path, int *ret_fd, struct err *err);
+
+/*
+ * Opens a regular file below dir_fd that somebody else asks for: through no symlink and not out of it. -ENOENT:
+ * it is not there.
+ */
+int input_open_below(int dir_fd, const char *path, int *ret_fd);
+#endif
