@@ -11,7 +11,11 @@
  * answers with any number of "log" and "progress" and then one "image", "keys"
  * or "error", and exits. rkt treats every reply as hostile bytes.
  */
-enum { WIRE_MAX = 4 << 20 };
+enum { WIRE_MAX = JSON_MAX_BYTES };
+
+/* What a reply may hold at most; one that holds more makes no sense. */
+enum { WIRE_VALIDATOR_MAX = 1024, WIRE_MAX_AGE_MAX = 86400 };
+#define WIRE_LAYER_MAX ((int64_t)1 << 50)	/* bytes; 500 of them can be added up */
 
 /* Descriptors of rkt-fetch beside 0, 1, 2; /dev/null where a request needs none. */
 enum {
@@ -123,7 +127,10 @@ int wire_recv_request(int fd, struct wire_request *ret, struct err *err);
 int wire_send_reply(int fd, const struct wire_reply *r);
 int wire_recv_reply(int fd, struct wire_reply *ret, struct err *err);
 
-/* n_fds descriptors go along, which stay the sender's. Received ones are the receiver's; those that did not come are -1. */
+/*
+ * n_fds descriptors go along, which stay the sender's: two with "layer" (file, pipe), one with "file", none with the
+ * others. Received ones are the receiver's, close-on-exec; those that did not come are -1, after a failure all are.
+ */
 enum { WIRE_COMMAND_FDS = 2 };
 int wire_send_command(int fd, const struct wire_command *c, const int *fds, size_t n_fds);
 int wire_recv_command(int fd, struct wire_command *ret, int ret_fds[WIRE_COMMAND_FDS], struct err *err);
@@ -132,6 +139,12 @@ static inline void wire_command_clear_auto(struct wire_command *c) { wire_comman
 
 /* Is it a kind that was agreed, with what belongs to it? For wire_recv_reply() and its tests. */
 int wire_reply_check(const struct wire_reply *r, struct err *err);
+
+/*
+ * May this be told as etag or last_modified? What a server says beyond that is as good as nothing said: printable
+ * ASCII, 1 to WIRE_VALIDATOR_MAX bytes.
+ */
+bool wire_validator_valid(const char *s);
 
 /* The credentials alone, of a request whose other members are borrowed. */
 void wire_credentials_clear(struct wire_request *r);

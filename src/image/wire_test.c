@@ -1,13 +1,16 @@
 #include "image/wire.h"
 
 #include <setjmp.h>
+#include <stdalign.h>
 #include <stdarg.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <cmocka.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "spec/oci.h"
 
 static int pair[2];
 
@@ -69,6 +72,286 @@ static void replies(void **state)
 	assert_string_equal(got.chain[1], "inner");
 }
 
+#define DIGITS "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define SHA256 "sha256:" DIGITS
+#define SHA512 "sha512:" DIGITS DIGITS
+#define PLAIN_TYPE "application/vnd.oci.image.layer.v1.tar"
+
+static void oci_requests(void **state)
+{
+	char *mirrors[] = { (char[]){ "https://a.com" }, (char[]){ "https://b.com:5000/hub" }, NULL };
+	struct wire_trusted keys[] = { { (char[]){ "cosign-1" }, (char[]){ "-----BEGIN PUBLIC KEY-----\n" } } };
+	struct wire_request sent = {
+		.action = (char[]){ "registry" },
+		.oci = {
+			.registry = (char[]){ "c.com" }, .mirrors = mirrors, .repository = (char[]){ "x/y" },
+			.tag = (char[]){ "1" }, .digest = (char[]){ SHA256 }, .os = (char[]){ "linux" },
+			.arch = (char[]){ "amd64" }, .cosign_keys = keys, .n_cosign_keys = 1, .accepted = true,
+		},
+		.etag = (char[]){ "\"e\"" }, .last_modified = (char[]){ "Mon" },
+		.if_url = (char[]){ "https://c.com/x" },
+		.part_url = (char[]){ "https://c.com/p" }, .part_etag = (char[]){ "\"p\"" },
+		.part_last_modified = (char[]){ "Tue" },
+	};
+	AUTO(wire_request_clear) struct wire_request got = {};
+
+	assert_int_equal(wire_send_request(pair[0], &sent), 0);
+	assert_int_equal(wire_recv_request(pair[1], &got, NULL), 0);
+	assert_string_equal(got.oci.registry, "c.com");
+	assert_int_equal(strv_len(got.oci.mirrors), 2);
+	assert_string_equal(got.oci.mirrors[1], "https://b.com:5000/hub");
+	assert_string_equal(got.oci.repository, "x/y");
+	assert_string_equal(got.oci.tag, "1");
+	assert_string_equal(got.oci.digest, SHA256);
+	assert_string_equal(got.oci.os, "linux");
+	assert_string_equal(got.oci.arch, "amd64");
+	assert_string_equal(got.oci.cosign_keys[0].armor, "-----BEGIN PUBLIC KEY-----\n");
+	assert_true(got.oci.accepted);
+	assert_string_equal(got.etag, "\"e\"");
+	assert_string_equal(got.last_modified, "Mon");
+	assert_string_equal(got.if_url, "https://c.com/x");
+	assert_string_equal(got.part_url, "https://c.com/p");
+	assert_string_equal(got.part_etag, "\"p\"");
+	assert_string_equal(got.part_last_modified, "Tue");
+}
+
+/* The documents are what was hashed: not a byte of them may change. */
+static void manifests(void **state)
+{
+	struct wire_layer layers[] = {
+		{ (char[]){ SHA256 }, (char[]){ SHA512 }, (char[]){ PLAIN_TYPE }, 0 },
+		{ (char[]){ SHA512 }, (char[]){ SHA256 }, (char[]){ PLAIN_TYPE "+gzip" }, WIRE_LAYER_MAX },
+	};
+	struct wire_reply sent = {
+		.kind = (char[]){ "manifest" },
+		.manifest = (char[]){ "{\r\n\t\"a\": \"\\u0007\x7f\xc3\xa9\xe2\x80\xae\"\n}\n" },
+		.config = (char[]){ "{}" }, .appc = (char[]){ "{\"acKind\":\"ImageManifest\"}" },
+		.digest = (char[]){ SHA256 }, .config_digest = (char[]){ SHA512 }, .layers = layers, .n_layers = 2,
+		.fingerprint = (char[]){ "cosign-" DIGITS },
+	};
+	AUTO(wire_reply_clear) struct wire_reply got = {};
+
+	assert_int_equal(wire_send_reply(pair[1], &sent), 0);
+	assert_int_equal(wire_recv_reply(pair[0], &got, NULL), 0);
+	assert_string_equal(got.manifest, sent.manifest);
+	assert_string_equal(got.config, "{}");
+	assert_string_equal(got.appc, sent.appc);
+	assert_string_equal(got.digest, SHA256);
+	assert_string_equal(got.config_digest, SHA512);
+	assert_int_equal(got.n_layers, 2);
+	assert_string_equal(got.layers[0].diff_id, SHA512);
+	assert_true(got.layers[1].size == WIRE_LAYER_MAX);
+	assert_string_equal(got.layers[1].media_type, PLAIN_TYPE "+gzip");
+}
+
+static void good_replies(void **state)
+{
+	const struct wire_reply good[] = {
+		{ .kind = (char[]){ "unchanged" } },
+		{ .kind = (char[]){ "unchanged" }, .etag = (char[]){ "W/\"a b\"" }, .max_age = 60 },
+		{ .kind = (char[]){ "version" }, .last_modified = (char[]){ "Tue, 15 Nov 1994 12:45:26 GMT" } },
+		{ .kind = (char[]){ "open" }, .path = (char[]){ "oci-layout" } },
+		{ .kind = (char[]){ "open" }, .path = (char[]){ "index.json" } },
+		{ .kind = (char[]){ "open" }, .path = (char[]){ "blobs/sha256/" DIGITS } },
+		{ .kind = (char[]){ "open" }, .path = (char[]){ "blobs/sha512/" DIGITS DIGITS } },
+		{ .kind = (char[]){ "layer" } },
+		{ .kind = (char[]){ "layer" }, .index = OCI_LAYERS_MAX - 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		assert_int_equal(wire_reply_check(&good[i], NULL), 0);
+}
+
+static void hostile_strings(void **state)
+{
+	char *validators = xcalloc(1, WIRE_VALIDATOR_MAX + 2);
+	struct wire_reply bad[] = {
+		{ .kind = (char[]){ "version" } },
+		{ .kind = (char[]){ "version" }, .etag = (char[]){ "a\r\nX: y" } },
+		{ .kind = (char[]){ "version" }, .etag = (char[]){ "" } },
+		{ .kind = (char[]){ "version" }, .etag = (char[]){ "\x7f" } },
+		{ .kind = (char[]){ "unchanged" }, .last_modified = (char[]){ "\xc3\xa9" } },
+		{ .kind = (char[]){ "unchanged" }, .etag = validators },
+		{ .kind = (char[]){ "unchanged" }, .max_age = -1 },
+		{ .kind = (char[]){ "image" }, .max_age = WIRE_MAX_AGE_MAX + 1 },
+		{ .kind = (char[]){ "open" } },
+		{ .kind = (char[]){ "open" }, .path = (char[]){ "" } },
+		{ .kind = (char[]){ "open" }, .path = (char[]){ "/etc/shadow" } },
+		{ .kind = (char[]){ "open" }, .path = (char[]){ "../index.json" } },
+		{ .kind = (char[]){ "open" }, .path = (char[]){ "blobs/sha256/../../../etc/shadow" } },
+		{ .kind = (char[]){ "open" }, .path = (char[]){ "manifest.json" } },
+		{ .kind = (char[]){ "open" }, .path = (char[]){ "blobs/sha256:" DIGITS } },
+		{ .kind = (char[]){ "layer" }, .index = -1 },
+		{ .kind = (char[]){ "layer" }, .index = OCI_LAYERS_MAX },
+	};
+
+	memset(validators, 'x', WIRE_VALIDATOR_MAX + 1);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(wire_reply_check(&bad[i], NULL), -EBADMSG);
+	validators[WIRE_VALIDATOR_MAX] = 0;
+	assert_true(wire_validator_valid(validators));
+	free(validators);
+}
+
+static void hostile_manifests(void **state)
+{
+	struct wire_layer layer = { (char[]){ SHA256 }, (char[]){ SHA256 }, (char[]){ PLAIN_TYPE }, 1 };
+	struct wire_layer *many = xcalloc(OCI_LAYERS_MAX + 1, sizeof(*many));
+	const struct wire_reply good = {
+		.kind = (char[]){ "manifest" }, .manifest = (char[]){ "{}" }, .config = (char[]){ "{}" },
+		.appc = (char[]){ "{}" }, .digest = (char[]){ SHA256 }, .config_digest = (char[]){ SHA256 },
+		.layers = &layer, .n_layers = 1,
+	};
+	static const char *const digests[] = {
+		"", "sha256:../../x", "sha256:abc", "sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709",
+		"x" SHA256, SHA256 "0",
+	};
+	struct wire_reply r = good;
+
+	assert_int_equal(wire_reply_check(&r, NULL), 0);
+	for (size_t i = 0; i < ARRAY_LEN(digests); i++) {
+		AUTO(free) char *digest = xstrdup(digests[i]);
+		char **const members[] = { &r.digest, &r.config_digest, &layer.digest, &layer.diff_id };
+
+		for (size_t k = 0; k < ARRAY_LEN(members); k++) {
+			char *kept = *members[k];
+
+			*members[k] = digest;
+			assert_int_equal(wire_reply_check(&r, NULL), -EBADMSG);
+			*members[k] = kept;
+		}
+	}
+	layer.size = -1;
+	assert_int_equal(wire_reply_check(&r, NULL), -EBADMSG);
+	layer.size = WIRE_LAYER_MAX + 1;
+	assert_int_equal(wire_reply_check(&r, NULL), -EBADMSG);
+	layer.size = 0;
+	for (size_t i = 0; i <= OCI_LAYERS_MAX; i++)
+		many[i] = layer;
+	r.layers = many;
+	r.n_layers = OCI_LAYERS_MAX;
+	assert_int_equal(wire_reply_check(&r, NULL), 0);
+	r.n_layers = OCI_LAYERS_MAX + 1;
+	assert_int_equal(wire_reply_check(&r, NULL), -EBADMSG);
+	r = good;
+	r.appc = NULL;
+	assert_int_equal(wire_reply_check(&r, NULL), -EBADMSG);
+	r = good;
+	r.fingerprint = (char[]){ "cosign-../x" };
+	assert_int_equal(wire_reply_check(&r, NULL), -EBADMSG);
+	free(many);
+}
+
+/* --- commands ---------------------------------------------------------------- */
+
+static int open_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void commands(void **state)
+{
+	static const struct { const char *action; size_t n_fds; } good[] = {
+		{ "layer", 2 }, { "file", 1 }, { "missing", 0 }, { "version", 0 }, { "done", 0 },
+	};
+	const int before = open_fds();
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		AUTO(free) char *action = xstrdup(good[i].action);
+		AUTO(wire_command_clear) struct wire_command got = {};
+		struct wire_command sent = { action, (int64_t)i };
+		int fds[WIRE_COMMAND_FDS];
+
+		assert_int_equal(wire_send_command(pair[0], &sent, pair, good[i].n_fds), 0);
+		assert_int_equal(wire_recv_command(pair[1], &got, fds, NULL), 0);
+		assert_string_equal(got.action, action);
+		assert_int_equal(got.index, i);
+		for (size_t k = 0; k < WIRE_COMMAND_FDS; k++) {
+			assert_true(k < good[i].n_fds ? fcntl(fds[k], F_GETFD) & FD_CLOEXEC : fds[k] == -1);
+			close_auto(&fds[k]);
+		}
+	}
+	assert_int_equal(open_fds(), before);
+}
+
+/* Sends text as a document, with descriptors on its first byte and on its third. */
+static void send_raw(const char *text, size_t n_first, size_t n_third)
+{
+	unsigned char head[4] = { 0, 0, 0, (unsigned char)strlen(text) };
+	alignas(struct cmsghdr) char control[CMSG_SPACE(32 * sizeof(int))] = {};
+	const size_t counts[] = { n_first, n_third };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct iovec io = { head + 2 * i, 2 };
+		struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control,
+					  .msg_controllen = CMSG_SPACE(counts[i] * sizeof(int)) };
+
+		memset(control, 0, sizeof(control));
+		((struct cmsghdr *)control)->cmsg_len = CMSG_LEN(counts[i] * sizeof(int));
+		((struct cmsghdr *)control)->cmsg_level = SOL_SOCKET;
+		((struct cmsghdr *)control)->cmsg_type = SCM_RIGHTS;
+		if (!counts[i])
+			message.msg_controllen = 0;
+		assert_int_equal(sendmsg(pair[0], &message, 0), 2);
+	}
+	assert_int_equal(fd_write_all(pair[0], text, strlen(text)), 0);
+}
+
+static void hostile_commands(void **state)
+{
+	static const struct { const char *text; size_t n_first, n_third; int r; } cases[] = {
+		{ "{\"action\":\"layer\",\"index\":3}", 1, 1, 0 },	/* in parts, but all there */
+		{ "{\"action\":\"layer\",\"index\":3}", 1, 0, -EBADMSG },
+		{ "{\"action\":\"layer\",\"index\":3}", 2, 1, -EBADMSG },
+		{ "{\"action\":\"layer\",\"index\":3}", 3, 0, -EBADMSG },
+		{ "{\"action\":\"layer\",\"index\":3}", 32, 32, -EBADMSG },
+		{ "{\"action\":\"layer\",\"index\":-1}", 2, 0, -EBADMSG },
+		{ "{\"action\":\"layer\",\"index\":500}", 2, 0, -EBADMSG },
+		{ "{\"action\":\"file\"}", 0, 0, -EBADMSG },
+		{ "{\"action\":\"missing\"}", 1, 0, -EBADMSG },
+		{ "{\"action\":\"sing\"}", 0, 0, -EBADMSG },
+		{ "{}", 2, 0, -EBADMSG },
+		{ "{", 2, 0, -EBADMSG },
+	};
+	const int before = open_fds();
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(wire_command_clear) struct wire_command got = {};
+		int fds[WIRE_COMMAND_FDS];
+
+		send_raw(cases[i].text, cases[i].n_first, cases[i].n_third);
+		assert_int_equal(wire_recv_command(pair[1], &got, fds, NULL), cases[i].r);
+		for (size_t k = 0; k < WIRE_COMMAND_FDS; k++) {
+			assert_int_equal(fds[k] >= 0, cases[i].r == 0);
+			close_auto(&fds[k]);
+		}
+		assert_int_equal(open_fds(), before);
+	}
+}
+
+/* Descriptors where none may come are not taken, and a cut command leaves none. */
+static void stray_descriptors(void **state)
+{
+	const int before = open_fds();
+	AUTO(wire_request_clear) struct wire_request request = {};
+	AUTO(wire_command_clear) struct wire_command command = {};
+	int fds[WIRE_COMMAND_FDS];
+
+	send_raw("{\"action\":\"keys\"}", 2, 0);
+	assert_int_equal(wire_recv_request(pair[1], &request, NULL), 0);
+	assert_int_equal(open_fds(), before);
+	send_raw("", 2, 0);
+	assert_int_equal(wire_recv_command(pair[1], &command, fds, NULL), -EBADMSG);
+	assert_int_equal(open_fds(), before);
+	close(pair[0]);
+	pair[0] = -1;
+	assert_int_equal(wire_recv_command(pair[1], &command, fds, NULL), -EPIPE);
+}
+
 /* What a taken-over rkt-fetch might say. */
 static void hostile_replies(void **state)
 {
@@ -127,7 +410,9 @@ int main(void)
 #define WITH_PAIR(test) cmocka_unit_test_setup_teardown(test, connect_both, close_both)
 	const struct CMUnitTest tests[] = {
 		WITH_PAIR(requests), WITH_PAIR(replies), WITH_PAIR(hostile_replies), WITH_PAIR(lengths),
-		WITH_PAIR(too_large),
+		WITH_PAIR(too_large), WITH_PAIR(oci_requests), WITH_PAIR(manifests), WITH_PAIR(commands),
+		WITH_PAIR(hostile_commands), WITH_PAIR(stray_descriptors), cmocka_unit_test(good_replies),
+		cmocka_unit_test(hostile_strings), cmocka_unit_test(hostile_manifests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
