@@ -210,6 +210,13 @@ int helper_next(struct helper *h, struct wire_reply *ret, struct err *err)
 	}
 }
 
+int helper_tell(struct helper *h, const struct wire_command *command, const int *fds, size_t n_fds, struct err *err)
+{
+	int r = wire_send_command(h->control_fd, command, fds, n_fds);
+
+	return r < 0 && r != -EPIPE ? err_sys(err, r, "cannot send a command to rkt-fetch") : 0;
+}
+
 void helper_free(struct helper *h)
 {
 	if (!h)

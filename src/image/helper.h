@@ -31,6 +31,9 @@ int helper_start(const struct fetch_config *config, const struct wire_request *r
  */
 int helper_next(struct helper *h, struct wire_reply *ret, struct err *err);
 
+/* Says something in between. That rkt-fetch is gone is met at the next helper_next(). */
+int helper_tell(struct helper *h, const struct wire_command *command, const int *fds, size_t n_fds, struct err *err);
+
 /* Ends it: it has answered, or never will. */
 void helper_free(struct helper *h);
 DEFINE_AUTO(struct helper *, helper_free)
