@@ -6,53 +6,11 @@ write most of these. Targets outside the image are below $CANARY."""
 import gzip
 import json
 import os
-import struct
 import sys
 
-FILE, HARDLINK, SYMLINK, CHAR, BLOCK, DIR, FIFO, CONT = b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7"
+from tarbytes import BLOCK, CHAR, DIR, END, FIFO, HARDLINK, SYMLINK, member
+
 canary = os.environ.get("CANARY", "/nonexistent")
-
-
-def number(n, width):
-    if 0 <= n < 8 ** (width - 1):
-        return b"%0*o\0" % (width - 1, n)
-    return bytes([0x80 if n >= 0 else 0xff]) + (n % (1 << 8 * (width - 1))).to_bytes(width - 1, "big")
-
-
-def pad(data):
-    return data + bytes(-len(data) % 512)
-
-
-def member(name, kind=FILE, data=b"", target="", mode=0o644, size=None, uid=0, gid=0, device=(0, 0), pax=None,
-           checksum=0, magic=b"ustar\00000"):
-    name = name.encode() if isinstance(name, str) else name
-    target = target.encode() if isinstance(target, str) else target
-    if kind == DIR and mode == 0o644:
-        mode = 0o755
-    pax = dict(pax or {})
-    if len(name) > 100:
-        pax.setdefault("path", name)
-    if len(target) > 100:
-        pax.setdefault("linkpath", target)
-    out = pax_member(pax) if pax else b""
-    head = bytearray(512)
-    struct.pack_into("100s8s8s8s12s12s8s1s100s8s32s32s8s8s", head, 0, name[:100], number(mode, 8), number(uid, 8),
-                     number(gid, 8), number(len(data) if size is None else size, 12), number(0, 12), b" " * 8, kind,
-                     target[:100], magic, b"root", b"root", number(device[0], 8), number(device[1], 8))
-    head[148:156] = b"%06o\0 " % (sum(head) + checksum)
-    return out + bytes(head) + pad(data)
-
-
-def pax_member(records, kind=b"x"):
-    body = b""
-    for key, value in records.items():
-        value = value if isinstance(value, bytes) else value.encode()
-        rest = b" " + key.encode() + b"=" + value + b"\n"
-        n = len(rest) + 1
-        while len(str(n)) + len(rest) != n:
-            n += 1
-        body += str(n).encode() + rest
-    return member("PaxHeaders/x", kind, body)
 
 
 def manifest(name="example.com/hostile", **members):
@@ -75,7 +33,7 @@ def system(*but):
 
 
 def image(*members, base=None, text=None):
-    return member("manifest", data=text or manifest()) + (system() if base is None else base) + b"".join(members) + bytes(1024)
+    return member("manifest", data=text or manifest()) + (system() if base is None else base) + b"".join(members) + END
 
 
 def up(path):
@@ -84,9 +42,9 @@ def up(path):
 
 def bomb(gib):
     """A file of zeros: 1 MiB of gzip for each GiB."""
-    head = image(member("rootfs/zeros", size=gib << 30))[:-1024]
+    start = image(member("rootfs/zeros", size=gib << 30))[:-1024]
     part = gzip.compress(bytes(64 << 20), 9, mtime=0)
-    return gzip.compress(head, mtime=0) + part * (gib * 16) + gzip.compress(bytes(1024), mtime=0)
+    return gzip.compress(start, mtime=0) + part * (gib * 16) + gzip.compress(END, mtime=0)
 
 
 CASES = {
@@ -141,10 +99,10 @@ CASES = {
     "etc-symlink": lambda: image(member("rootfs/etc", SYMLINK, target=canary), base=system("rootfs/etc")),
     # two ways to read it
     "two-manifests": lambda: image(member("manifest", data=manifest("example.com/other"))),
-    "manifest-later": lambda: system() + member("manifest", data=manifest()) + bytes(1024),
-    "no-manifest": lambda: system() + bytes(1024),
-    "manifest-symlink": lambda: member("manifest", SYMLINK, target="/etc/passwd") + system() + bytes(1024),
-    "manifest-directory": lambda: member("manifest", DIR) + system() + bytes(1024),
+    "manifest-later": lambda: system() + member("manifest", data=manifest()) + END,
+    "no-manifest": lambda: system() + END,
+    "manifest-symlink": lambda: member("manifest", SYMLINK, target="/etc/passwd") + system() + END,
+    "manifest-directory": lambda: member("manifest", DIR) + system() + END,
     "manifest-huge": lambda: image(text=manifest(annotations=[{"name": "fill", "value": "x" * (8 << 20)}])),
     "manifest-deep": lambda: image(text=b'{"acKind":' + b"[" * 100000 + b"]" * 100000 + b"}"),
     "escapes": lambda: image(text=manifest(annotations=[{"name": "authors", "value": "\x1b[2J\x1b]0;title\x07\nline"}])),

@@ -1,11 +1,9 @@
 # https.sh: an HTTPS server with a certificate of an authority of our own, inside the test's network namespace.
 # shellcheck shell=bash
 
-# serve [OPTIONS of server.py]: serves $T/www on ports 443 (TLS) and 80 (plain) as example.com and other names;
-# requests are logged in $T/requests. Bad certificates: 8441 self-signed, 8442 for another host, 8443 expired.
-serve() {
-	mkdir -p "$T/www"
-	# A hosts file of our own, in this test's mount namespace only.
+# hosts_of_test: a hosts file of our own, in this test's mount namespace only.
+hosts_of_test() {
+	[ ! -e "$T/hosts" ] || return 0
 	printf '127.0.0.1 localhost example.com www.example.com other.example.org nokeys.example.net\n' >"$T/hosts"
 	if [ -e /etc/hosts ]; then
 		mount --bind "$T/hosts" /etc/hosts
@@ -15,6 +13,13 @@ serve() {
 		mount --bind "$T/etc.copy" /etc
 	fi
 	snapshot >"$T/before" 2>/dev/null
+}
+
+# serve [OPTIONS of server.py]: serves $T/www on ports 443 (TLS) and 80 (plain) as example.com and other names;
+# requests are logged in $T/requests. Bad certificates: 8441 self-signed, 8442 for another host, 8443 expired.
+serve() {
+	mkdir -p "$T/www"
+	hosts_of_test
 	export SSL_CERT_FILE=$FIX/tls/ca.pem
 	python3 "$LIB/server.py" --root "$T/www" --log "$T/requests" --ready "$T/ready" \
 		443="$FIX/tls/good.pem" 80 8441="$FIX/tls/self.pem" 8442="$FIX/tls/wronghost.pem" \
