@@ -197,8 +197,8 @@ static int load_keys(struct job *j, struct err *err)
 
 	if (!j->signature_needed)
 		return 0;
-	return job_name(j) ? keystore_load(vendor, local, job_name(j), &j->keys, &j->n_keys, err)
-			   : keystore_load_all(vendor, local, &j->keys, &j->n_keys, err);
+	return job_name(j) ? keystore_load(vendor, local, TRUST_OPENPGP, job_name(j), &j->keys, &j->n_keys, err)
+			   : keystore_load_all(vendor, local, TRUST_OPENPGP, &j->keys, &j->n_keys, err);
 }
 
 static bool is_trusted(const struct job *j, const char *fingerprint)

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "image/fingerprint.h"
 #include "spec/oci.h"
 
 #define AT(type, member) offsetof(struct type, member)
@@ -292,15 +293,12 @@ int wire_recv_request(int fd, struct wire_request *ret, struct err *err)
 
 int wire_send_reply(int fd, const struct wire_reply *r) { return send_document(fd, reply_fields, r, NULL, 0); }
 
-static bool is_hex(const char *s, size_t len)
+static bool is_key(const char *fingerprint)
 {
-	return strlen(s) == len && strspn(s, "0123456789abcdef") == len;
+	enum trust_kind kind = fingerprint_kind(fingerprint);
+
+	return kind == TRUST_OPENPGP || kind == TRUST_COSIGN;
 }
-
-static bool is_fingerprint(const char *s) { return s && is_hex(s, 40); }
-
-/* Of an OpenPGP key, or of one of cosign's. */
-static bool is_signer(const char *s) { return is_fingerprint(s) || (str_starts(s, "cosign-") && is_hex(s + 7, 64)); }
 
 bool wire_validator_valid(const char *s)
 {
@@ -327,7 +325,7 @@ static bool good_freshness(const struct wire_reply *r)
 
 static bool good_image(const struct wire_reply *r)
 {
-	return (!r->fingerprint || is_fingerprint(r->fingerprint)) && good_freshness(r);
+	return (!r->fingerprint || fingerprint_kind(r->fingerprint) == TRUST_OPENPGP) && good_freshness(r);
 }
 
 /* Without either there is nothing by which a download could be gone on with. */
@@ -341,7 +339,7 @@ static bool good_error(const struct wire_reply *r)
 static bool good_keys(const struct wire_reply *r)
 {
 	for (size_t i = 0; i < r->n_keys; i++)
-		if (!is_fingerprint(r->keys[i].fingerprint) || !*r->keys[i].armor)
+		if (!is_key(r->keys[i].fingerprint) || !*r->keys[i].armor)
 			return false;
 	return true;
 }
@@ -350,7 +348,7 @@ static bool good_manifest(const struct wire_reply *r)
 {
 	if (!r->manifest || !r->config || !r->appc || r->n_layers > OCI_LAYERS_MAX ||
 	    !oci_digest_valid(r->digest) || !oci_digest_valid(r->config_digest) ||
-	    (r->fingerprint && !is_signer(r->fingerprint)))
+	    (r->fingerprint && !is_key(r->fingerprint)))
 		return false;
 	for (size_t i = 0; i < r->n_layers; i++) {
 		const struct wire_layer *layer = &r->layers[i];

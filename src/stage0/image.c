@@ -8,10 +8,17 @@
 
 /* --- trust --- */
 
+static bool is_accepted(const struct image_info *image)
+{
+	return fingerprint_kind(image->verified_by) == TRUST_UNSIGNED;
+}
+
 bool image_is_verified(const struct engine *e, const struct image_info *image)
 {
 	if (str_eq(image->id, DEFAULT_STAGE1_ID))
 		return true;
+	if (is_accepted(image) && !str_eq(image->format, "oci"))
+		return false;	/* of ACIs nobody accepts that */
 	return image->verified_by &&
 	       keystore_trusts(e->system_config, e->local_config, image->name, image->verified_by);
 }
@@ -24,6 +31,10 @@ int image_check_verified(const struct engine *e, const struct image_info *image,
 		return err_set(err, -ERR_NO_SIGNATURE,
 			       "the signature of image \"%s\" (%.*s) was never verified (try --insecure-options=image)",
 			       image->name, IMAGE_KEY_LEN, image->id);
+	if (is_accepted(image))
+		return err_set(err, -ERR_NO_SIGNATURE,
+			       "nobody signed image \"%s\" (%.*s), which is no longer accepted for that name "
+			       "(try --insecure-options=image)", image->name, IMAGE_KEY_LEN, image->id);
 	return err_set(err, -ERR_BAD_SIGNATURE,
 		       "key %s, which signed image \"%s\" (%.*s), is no longer trusted for that name "
 		       "(try --insecure-options=image)", image->verified_by, image->name, IMAGE_KEY_LEN, image->id);

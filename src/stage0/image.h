@@ -6,7 +6,8 @@
 /*
  * Decision D1: who signed a stored image is asked anew whenever it is used. An
  * image counts as verified while the key that signed it is trusted for its
- * name, or when this very program names its hash (the default stage1).
+ * name, or when this very program names its hash (the default stage1). An OCI
+ * image that was fetched unsigned counts while that is accepted for its name.
  */
 bool image_is_verified(const struct engine *e, const struct image_info *image);
 

@@ -61,7 +61,10 @@ struct image_info {
 	int64_t size, tree_size;	/* bytes of the blob and of the tree's files */
 	char *tree;			/* "deps-sha512-…", NULL: not rendered yet */
 	bool latest;			/* fetched without asking for a version */
-	/* Who signed it: an OpenPGP fingerprint (40 lower-case hex) or "cosign-" and 64 hex; NULL: nobody. */
+	/*
+	 * Who vouched for it when it was fetched: an OpenPGP fingerprint (40 lower-case hex), "cosign-" and 64 hex,
+	 * or "accepted" (an OCI image that nobody signed, of a name for which that is accepted). NULL: nobody.
+	 */
 	char *verified_by;
 	char *format;			/* "oci"; NULL: an ACI */
 	char *digest;			/* of the OCI manifest, "sha256:…" */
