@@ -1,10 +1,12 @@
 #include "spec/reference.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "spec/check.h"
-#include "spec/params.h"
+#include "base/path.h"
+#include "spec/oci.h"
+#include "spec/registry.h"
 
 enum { TEXT_MAX = 8192 };
 
@@ -13,23 +15,36 @@ static int invalid(const char *text, struct err *err)
 	return err_set(err, -ERR_BAD_INPUT, "invalid image string \"%s\"", text);
 }
 
+static bool is_hash(const char *text)
+{
+	static const char *const prefixes[] = { "sha512-", "sha512:", "sha256-", "sha256:" };
+
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+		if (str_starts(text, prefixes[i]))
+			return true;
+	return false;
+}
+
 static int parse_hash(const char *text, struct reference *ret, struct err *err)
 {
-	int r = image_id_check(text, err);
+	AUTO(free) char *hash = xstrdup(text);
+	int r;
 
+	hash[strlen("sha512")] = '-';	/* as a digest it came with a colon */
+	r = image_hash_check(hash, err);
 	if (r < 0)
 		return r;
 	ret->kind = REFERENCE_HASH;
-	ret->hash = xstrdup(text);
+	ret->hash = TAKE(hash);
 	return 0;
 }
 
-/* The path of a URL, percent signs decoded. NULL: a bad escape, or one for NUL. */
-static char *decode_path(const char *s)
+/* A part of a URL, percent signs decoded. NULL: a bad escape, or one for NUL. */
+static char *decode_percent(const char *s)
 {
 	static const char digits[] = "0123456789abcdef";
-	AUTO(free) char *path = xmalloc(strlen(s) + 1);
-	char *to = path;
+	AUTO(free) char *decoded = xmalloc(strlen(s) + 1);
+	char *to = decoded;
 
 	for (; *s; s++) {
 		const char *high, *low;
@@ -46,7 +61,7 @@ static char *decode_path(const char *s)
 		s += 2;
 	}
 	*to = 0;
-	return TAKE(path);
+	return TAKE(decoded);
 }
 
 static int parse_file_url(const char *text, struct reference *ret, struct err *err)
@@ -61,7 +76,7 @@ static int parse_file_url(const char *text, struct reference *ret, struct err *e
 	if (*path != '/' || strpbrk(path, "?#") || !str_ends(path, ".aci"))
 		return invalid(text, err);
 	ret->kind = REFERENCE_FILE;
-	ret->path = decode_path(path);
+	ret->path = decode_percent(path);
 	return ret->path ? 0 : invalid(text, err);
 }
 
@@ -113,29 +128,200 @@ static int parse_file(const char *text, struct reference *ret, struct err *err)
 	return 0;
 }
 
+static int parse_registry(const char *text, struct reference *ret, struct err *err)
+{
+	const char *name = strchr(text, ':') + 1;
+	struct registry_name n = {};
+	int r;
+
+	r = registry_name_parse(str_starts(name, "//") ? name + 2 : name, &n, err);
+	if (r < 0)
+		return err_wrap(err, r, "invalid docker URL \"%s\"; expected syntax is "
+				"\"docker://[REGISTRY_HOST[:REGISTRY_PORT]/]IMAGE_NAME[:TAG]\"", text);
+	ret->kind = REFERENCE_REGISTRY;
+	ret->registry = n.registry;
+	ret->repository = n.repository;
+	ret->tag = n.tag || n.digest ? n.tag : xstrdup("latest");
+	ret->digest = n.digest;
+	return 0;
+}
+
+/* What image-spec allows in "org.opencontainers.image.ref.name". */
+static int ref_name_check(const char *tag, struct err *err)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:@+/";
+
+	return *tag && !tag[strspn(tag, allowed)] ? 0 : err_set(err, -ERR_BAD_INPUT, "bad tag \"%s\"", tag);
+}
+
+static int archive_name_check(const char *tag, struct err *err)
+{
+	AUTO(registry_name_clear) struct registry_name n = {};
+
+	return registry_name_parse(tag, &n, err);
+}
+
+/* PATH[:TAG][@DIGEST]. The first colon ends the path, as for skopeo and podman: a tag may have colons of its own. */
+static int split_place(char *place, struct reference *ret, struct err *err)
+{
+	char *digest = strstr(place, "@sha256:") ?: strstr(place, "@sha512:"), *tag;
+
+	if (digest) {
+		*digest++ = 0;
+		if (!oci_digest_valid(digest))
+			return err_set(err, -ERR_BAD_INPUT, "bad digest \"%s\"", digest);
+	}
+	tag = strchr(place, ':');
+	if (tag)
+		*tag++ = 0;
+	if (!*place)
+		return err_set(err, -ERR_BAD_INPUT, "no path is given");
+	ret->path = xstrdup(place);
+	ret->tag = xstrdup(tag);
+	ret->digest = xstrdup(digest);
+	return 0;
+}
+
+static int parse_place(const char *text, enum reference_kind kind, int (*tag_check)(const char *, struct err *),
+		       struct reference *ret, struct err *err)
+{
+	AUTO(free) char *place = xstrdup(strchr(text, ':') + 1);
+	int r;
+
+	/* Others mean a registry by this. */
+	if (str_starts(place, "//"))
+		return err_set(err, -ERR_BAD_INPUT, "invalid image string \"%s\": a path follows the colon, and an image "
+			       "of a registry is docker://HOST/NAME", text);
+	ret->kind = kind;
+	r = split_place(place, ret, err);
+	if (r >= 0 && ret->tag)
+		r = tag_check(ret->tag, err);
+	return r < 0 ? err_wrap(err, r, "invalid image string \"%s\"", text) : 0;
+}
+
+static int parse_layout(const char *text, struct reference *ret, struct err *err)
+{
+	return parse_place(text, REFERENCE_LAYOUT, ref_name_check, ret, err);
+}
+
+static int parse_oci_archive(const char *text, struct reference *ret, struct err *err)
+{
+	return parse_place(text, REFERENCE_ARCHIVE, ref_name_check, ret, err);
+}
+
+static int parse_docker_archive(const char *text, struct reference *ret, struct err *err)
+{
+	int r = parse_place(text, REFERENCE_ARCHIVE, archive_name_check, ret, err);
+
+	if (r >= 0 && ret->digest)
+		return err_set(err, -ERR_BAD_INPUT, "invalid image string \"%s\": a docker-archive knows its images by "
+			       "name, not by digest", text);
+	return r;
+}
+
+/* --- distribution points: cimd:TYPE:v=UINT32:DATA[?query] --- */
+
+/* One "name=value" of a query, decoded, as a label behind a name. */
+static int add_query_label(char *pair, struct buf *out, struct err *err)
+{
+	AUTO(free) char *label = NULL;
+
+	for (char *c = pair; *c; c++)
+		if (*c == '+')
+			*c = ' ';
+	label = decode_percent(pair);
+	if (!label || strchr(label, ','))
+		return err_set(err, -ERR_BAD_INPUT, "bad label \"%s\"", pair);
+	buf_addf(out, ",%s", label);
+	return 0;
+}
+
+static int point_appc(const char *data, const char *query, struct reference *ret, struct err *err)
+{
+	AUTO(strv_free) char **pairs = query && *query ? strv_split(query, '&') : NULL;
+	AUTO(buf_clear) struct buf name = {};
+	int r = 0;
+
+	buf_adds(&name, data);
+	for (size_t i = 0; pairs && pairs[i] && r >= 0; i++)
+		r = add_query_label(pairs[i], &name, err);
+	return r < 0 ? r : parse_name(name.data, ret, err);
+}
+
+static int point_archive(const char *data, const char *query, struct reference *ret, struct err *err)
+{
+	AUTO(free) char *url = decode_percent(data), *scheme = url ? scheme_of(url) : NULL;
+
+	if (query || !scheme)
+		return invalid(data, err);
+	if (strcasecmp(scheme, "file") == 0)
+		return parse_file_url(url, ret, err);
+	if (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0)
+		return parse_web_url(url, ret, err);
+	return err_set(err, -ERR_BAD_INPUT, "unsupported scheme: \"%s\"", scheme);
+}
+
+static int point_docker(const char *data, const char *query, struct reference *ret, struct err *err)
+{
+	AUTO(free) char *url = xasprintf("docker://%s", data);
+	int r = query ? invalid(data, err) : parse_registry(url, ret, err);
+
+	return r < 0 ? err_wrap(err, r, "bad docker URL \"%s\"", data) : 0;
+}
+
+static const struct {
+	const char *type;
+	int (*parse)(const char *data, const char *query, struct reference *ret, struct err *err);
+} points[] = {
+	{ "appc", point_appc }, { "aci-archive", point_archive }, { "docker", point_docker },
+};
+
+static int parse_point(const char *text, struct reference *ret, struct err *err)
+{
+	AUTO(free) char *copy = xstrdup(text + strlen("cimd:"));
+	char *version = strchr(copy, ':'), *data = version ? strchr(version + 1, ':') : NULL, *query;
+	unsigned long long number;
+	int r;
+
+	if (!data || !data[1] || version == copy)
+		return err_set(err, -ERR_BAD_INPUT, "malformed distribution uri: \"%s\"", text);
+	*version++ = 0;
+	*data++ = 0;
+	if (!str_starts(version, "v=") || str_to_u64(version + 2, UINT32_MAX, &number) < 0 || number != 0)
+		return err_set(err, -ERR_BAD_INPUT, "malformed distribution version: %s", version);
+	query = strchr(data, '?');
+	if (query)
+		*query++ = 0;
+	for (size_t i = 0; i < ARRAY_LEN(points); i++) {
+		if (!str_eq(copy, points[i].type))
+			continue;
+		r = points[i].parse(data, query, ret, err);
+		return r < 0 ? err_wrap(err, r, "cannot parse URI: \"%s\"", text) : 0;
+	}
+	return err_set(err, -ERR_BAD_INPUT, "wrong distribution type: \"%s\"", copy);
+}
+
 static const struct scheme {
 	const char *name;
-	int (*parse)(const char *text, struct reference *ret, struct err *err);	/* NULL: images we do not take */
-	const char *what;
+	int (*parse)(const char *text, struct reference *ret, struct err *err);
 } schemes[] = {
-	{ "file", parse_file_url, NULL }, { "http", parse_web_url, NULL }, { "https", parse_web_url, NULL },
-	{ "docker", NULL, "docker" }, { "docker-daemon", NULL, "docker" }, { "docker-archive", NULL, "docker" },
-	{ "oci", NULL, "OCI" }, { "oci-archive", NULL, "OCI" }, { "cimd", NULL, "cimd" },
+	{ "file", parse_file_url }, { "http", parse_web_url }, { "https", parse_web_url },
+	{ "docker", parse_registry }, { "oci", parse_layout }, { "oci-archive", parse_oci_archive },
+	{ "docker-archive", parse_docker_archive }, { "cimd", parse_point },
 };
 
 static int parse_any(const char *text, struct reference *ret, struct err *err)
 {
 	AUTO(free) char *scheme = scheme_of(text);
 
-	if (str_starts(text, "sha512-"))
+	if (is_hash(text))
 		return parse_hash(text, ret, err);
-	for (size_t i = 0; scheme && i < ARRAY_LEN(schemes); i++) {
-		if (strcasecmp(scheme, schemes[i].name) != 0)
-			continue;
-		if (schemes[i].parse)
+	for (size_t i = 0; scheme && i < ARRAY_LEN(schemes); i++)
+		if (strcasecmp(scheme, schemes[i].name) == 0)
 			return schemes[i].parse(text, ret, err);
-		return err_set(err, -ERR_BAD_INPUT, "%s images are not supported: '%s'", schemes[i].what, text);
-	}
+	if (scheme && strcasecmp(scheme, "docker-daemon") == 0)
+		return err_set(err, -ERR_BAD_INPUT, "images of a docker daemon are not supported: '%s' (try \"docker save\" "
+			       "and docker-archive:FILE)", text);
 	if (scheme && str_starts(text + strlen(scheme), "://"))
 		return err_set(err, -ERR_BAD_INPUT, "%s:// images are not supported: '%s'", scheme, text);
 	return is_file(text) ? parse_file(text, ret, err) : parse_name(text, ret, err);
@@ -158,120 +344,40 @@ int reference_parse(const char *text, struct reference *ret, struct err *err)
 	return r;
 }
 
-static int check_colon(const char *text, struct err *err)
+/* By its words alone: a link may lead elsewhere tomorrow. */
+static char *absolute_path(const char *path)
 {
-	const char *colon = strchr(text, ':'), *comma = strchr(text, ',');
+	AUTO(free) char *full = NULL;
+	char here[PATH_MAX];
 
-	if (colon && comma && colon > comma)
-		return err_set(err, -ERR_BAD_INPUT,
-			       "malformed app string - colon may appear only right after the app name: \"%s\"", text);
-	if (colon && strchr(colon + 1, ':'))
-		return err_set(err, -ERR_BAD_INPUT, "malformed app string - colon may appear at most once: \"%s\"",
-			       text);
-	if (colon && (colon[1] == ',' || !colon[1]))
-		return err_set(err, -ERR_BAD_INPUT, "malformed app string - no version after the colon: \"%s\"", text);
-	return 0;
+	if (*path == '/' || !getcwd(here, sizeof(here)))
+		return path_clean(path);
+	full = xasprintf("%s/%s", here, path);
+	return path_clean(full);
 }
 
-/* "a:1,b=c" as "name=a,version=1,b=c". */
-static char *as_params(const char *text)
+char *reference_source(const struct reference *r)
 {
-	const char *colon = strchr(text, ':');
+	AUTO(free) char *path = r->path ? absolute_path(r->path) : NULL;
+	const char *tag_mark = r->tag ? ":" : "", *digest_mark = r->digest ? "@" : "";
 
-	if (!colon)
-		return xasprintf("name=%s", text);
-	return xasprintf("name=%.*s,version=%s", (int)(colon - text), text, colon + 1);
-}
-
-/* Version first; the others as they were written. */
-static void move_version_first(struct label *labels, size_t n)
-{
-	for (size_t i = 1; i < n; i++) {
-		struct label version = labels[i];
-
-		if (!str_eq(version.name, "version"))
-			continue;
-		memmove(labels + 1, labels, i * sizeof(*labels));
-		labels[0] = version;
-		return;
+	switch (r->kind) {
+	case REFERENCE_HASH:
+	case REFERENCE_NAME:
+		return NULL;
+	case REFERENCE_FILE:
+		return TAKE(path);
+	case REFERENCE_URL:
+		return xstrdup(r->url);
+	case REFERENCE_REGISTRY:
+		return xasprintf("docker://%s/%s%s%s", r->registry, r->repository, r->digest ? "@" : ":",
+				 r->digest ?: r->tag);
+	case REFERENCE_LAYOUT:
+	case REFERENCE_ARCHIVE:
+		return xasprintf("%.*s:%s%s%s%s%s", (int)strcspn(r->text, ":"), r->text, path, tag_mark, r->tag ?: "",
+				 digest_mark, r->digest ?: "");
 	}
-}
-
-int app_string_parse(const char *text, char **ret_name, struct label **ret_labels, size_t *ret_n,
-		     struct err *err)
-{
-	AUTO(free) char *params = NULL, *name = NULL;
-	struct label *labels = NULL;
-	size_t n = 0;
-	int r;
-
-	r = check_colon(text, err);
-	if (r < 0)
-		return r;
-	params = as_params(text);
-	r = params_split(params, &labels, &n, err);
-	if (r < 0)
-		return r;
-	name = TAKE(labels[0].value);
-	free(labels[0].name);
-	memmove(labels, labels + 1, --n * sizeof(*labels));
-	r = ac_identifier_check(name, err);
-	if (r >= 0)
-		r = labels_check(labels, n, err);
-	if (r < 0) {
-		labels_free(labels, n);
-		return err_wrap(err, r, "invalid image name \"%s\"", text);
-	}
-	move_version_first(labels, n);
-	*ret_name = TAKE(name);
-	*ret_labels = labels;
-	*ret_n = n;
-	return 0;
-}
-
-int reference_default_labels(struct label **labels, size_t *n, struct err *err)
-{
-	if (!label_get(*labels, *n, "os"))
-		label_set(labels, n, "os", host_os());
-	if (!label_get(*labels, *n, "arch"))
-		label_set(labels, n, "arch", host_arch());
-	return os_arch_check(label_get(*labels, *n, "os"), label_get(*labels, *n, "arch"), err);
-}
-
-static int rank_of(const char *name)
-{
-	static const char *const first[] = { "version", "os", "arch" };
-	int rank = 0;
-
-	while (rank < (int)ARRAY_LEN(first) && !str_eq(first[rank], name))
-		rank++;
-	return rank;
-}
-
-static int compare_labels(const void *a, const void *b)
-{
-	const struct label *x = *(const struct label *const *)a, *y = *(const struct label *const *)b;
-	int by_rank = rank_of(x->name) - rank_of(y->name);
-
-	return by_rank ? by_rank : strcmp(x->name, y->name);
-}
-
-char *app_string_format(const char *name, const struct label *labels, size_t n)
-{
-	AUTO(free) const struct label **sorted = xcalloc(n, sizeof(*sorted));
-	struct buf out = {};
-
-	for (size_t i = 0; i < n; i++)
-		sorted[i] = &labels[i];
-	qsort(sorted, n, sizeof(*sorted), compare_labels);
-	buf_adds(&out, name);
-	for (size_t i = 0; i < n; i++) {
-		if (str_eq(sorted[i]->name, "version"))
-			buf_addf(&out, ":%s", sorted[i]->value);
-		else
-			buf_addf(&out, ",%s=%s", sorted[i]->name, sorted[i]->value);
-	}
-	return buf_steal(&out);
+	return NULL;
 }
 
 void reference_clear(struct reference *r)
@@ -282,5 +388,9 @@ void reference_clear(struct reference *r)
 	labels_free(r->labels, r->n_labels);
 	free(r->path);
 	free(r->url);
+	free(r->registry);
+	free(r->repository);
+	free(r->tag);
+	free(r->digest);
 	*r = (struct reference){};
 }

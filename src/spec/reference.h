@@ -7,26 +7,28 @@
  * "../x", "/x", "file:///x", or ends in ".aci".
  */
 enum reference_kind {
-	REFERENCE_HASH,		/* sha512-…: only ever looked up in the store */
+	REFERENCE_HASH,		/* sha512-…, sha256-… (an OCI manifest's digest): only ever looked up in the store */
 	REFERENCE_NAME,		/* name[:version][,label=value…]: store, then discovery */
 	REFERENCE_FILE,		/* an ACI on this machine */
 	REFERENCE_URL,		/* an ACI behind http or https */
 	REFERENCE_REGISTRY,	/* docker://[HOST[:PORT]/]NAME[:TAG|@DIGEST]: an image of a registry */
-	REFERENCE_LAYOUT,	/* oci:DIR[:TAG]: an OCI image layout */
-	REFERENCE_ARCHIVE,	/* oci-archive:FILE[:TAG], docker-archive:FILE[:NAME]: a tar of one, or of `docker save` */
+	REFERENCE_LAYOUT,	/* oci:DIR[:TAG][@DIGEST]: an OCI image layout */
+	/* oci-archive:FILE[:TAG][@DIGEST]: a tar of one; docker-archive:FILE[:NAME[:TAG]]: what `docker save` writes */
+	REFERENCE_ARCHIVE,
 };
 
 struct reference {
 	enum reference_kind kind;
 	char *text;			/* as it was written */
-	char *hash;			/* REFERENCE_HASH */
+	char *hash;			/* REFERENCE_HASH: "sha512-…" or "sha256-…", also of a digest with a colon */
 	char *name;			/* REFERENCE_NAME */
 	struct label *labels;		/* REFERENCE_NAME: version first if given; no defaults added */
 	size_t n_labels;
 	char *path;			/* REFERENCE_FILE, _LAYOUT, _ARCHIVE: as written, or the path of the file URL */
 	char *url;			/* REFERENCE_URL */
 	char *registry, *repository;	/* REFERENCE_REGISTRY: "registry-1.docker.io", "library/busybox" */
-	char *tag, *digest;		/* REFERENCE_REGISTRY, _LAYOUT, _ARCHIVE; NULL: not given */
+	/* REFERENCE_REGISTRY, _LAYOUT, _ARCHIVE; NULL: not given. The tag of a docker-archive is NAME[:TAG] as written. */
+	char *tag, *digest;
 };
 
 /*
@@ -40,8 +42,9 @@ int app_string_parse(const char *text, char **ret_name, struct label **ret_label
 		     struct err *err);
 
 /*
- * What two ways of writing the same source have in common: "docker://registry-1.docker.io/library/busybox:latest",
- * an absolute "oci:/dir:tag", a URL. NULL: a hash or a name. The caller frees it.
+ * What two ways of writing the same source have in common: "docker://registry-1.docker.io/library/busybox:latest"
+ * (with a digest, that alone instead of the tag), an absolute "oci:/dir:tag" or path, a URL. NULL: a hash or a
+ * name. The caller frees it.
  */
 char *reference_source(const struct reference *r);
 

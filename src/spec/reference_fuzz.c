@@ -5,7 +5,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The form that a name is shown in is read as that name. */
+/* What a source is called is read as that source. */
+static void check_source(const struct reference *ref)
+{
+	AUTO(reference_clear) struct reference again = {};
+	AUTO(free) char *source = reference_source(ref), *twice = NULL;
+
+	if (ref->kind < REFERENCE_REGISTRY)
+		return;
+	if (reference_parse(source, &again, NULL) < 0)
+		abort();
+	twice = reference_source(&again);
+	if (again.kind != ref->kind || !str_eq(source, twice))
+		abort();
+}
+
+/* So is the form that a name is shown in. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	AUTO(free) char *text = xstrndup((const char *)data, size), *shown = NULL, *again = NULL, *name = NULL;
@@ -19,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		return 0;
 	}
+	check_source(&ref);
 	if (ref.kind != REFERENCE_NAME)
 		return 0;
 	shown = app_string_format(ref.name, ref.labels, ref.n_labels);

@@ -6,10 +6,16 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
+
+#define HEX64	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define DOCKER_SYNTAX "expected syntax is \"docker://[REGISTRY_HOST[:REGISTRY_PORT]/]IMAGE_NAME[:TAG]\""
+
 static void test_kinds(void **state)
 {
 	static const struct { const char *in; enum reference_kind kind; const char *value; } cases[] = {
-		{ "sha512-aa", REFERENCE_HASH, "sha512-aa" },
+		{ "sha512-aa", REFERENCE_HASH, "sha512-aa" }, { "sha512:aa", REFERENCE_HASH, "sha512-aa" },
+		{ "sha256-aa", REFERENCE_HASH, "sha256-aa" }, { "sha256:" HEX64, REFERENCE_HASH, "sha256-" HEX64 },
 		{ "example.com/app", REFERENCE_NAME, "example.com/app" },
 		{ "example.com/app:1.0", REFERENCE_NAME, "example.com/app" },
 		{ "my-app:v1", REFERENCE_NAME, "my-app" },
@@ -47,12 +53,49 @@ static void test_refuses(void **state)
 		{ "sha512-a", "image ID too short" },
 		{ "sha512-zz", "badly formatted hash string: \"sha512-zz\"" },
 		{ "sha512-aa.aci", "badly formatted hash string: \"sha512-aa.aci\"" },
-		{ "docker://busybox", "docker images are not supported: 'docker://busybox'" },
-		{ "docker:busybox", "docker images are not supported: 'docker:busybox'" },
-		{ "Docker://x.aci", "docker images are not supported: 'Docker://x.aci'" },
-		{ "oci:dir", "OCI images are not supported: 'oci:dir'" },
-		{ "oci-archive:f.aci", "OCI images are not supported: 'oci-archive:f.aci'" },
-		{ "cimd:docker:v=0:x", "cimd images are not supported: 'cimd:docker:v=0:x'" },
+		{ "sha256-a", "image ID too short" },
+		{ "sha256:", "unexpected empty hash value" },
+		{ "sha256:" HEX64 "0", "badly formatted hash string: \"sha256-" HEX64 "0\"" },
+		{ "docker://", "invalid docker URL \"docker://\"; " DOCKER_SYNTAX ": the image has no name" },
+		{ "docker:///a", "invalid docker URL \"docker:///a\"; " DOCKER_SYNTAX ": bad image name \"/a\"" },
+		{ "docker://BusyBox", "invalid docker URL \"docker://BusyBox\"; " DOCKER_SYNTAX
+				      ": image name \"BusyBox\" must be lower case" },
+		{ "docker:a@sha256:1", "invalid docker URL \"docker:a@sha256:1\"; " DOCKER_SYNTAX
+				       ": bad digest \"sha256:1\"" },
+		{ "docker-daemon:a:b", "images of a docker daemon are not supported: 'docker-daemon:a:b' (try \"docker "
+				       "save\" and docker-archive:FILE)" },
+		{ "oci:", "invalid image string \"oci:\": no path is given" },
+		{ "oci::tag", "invalid image string \"oci::tag\": no path is given" },
+		{ "oci:dir:", "invalid image string \"oci:dir:\": bad tag \"\"" },
+		{ "oci:dir:a b", "invalid image string \"oci:dir:a b\": bad tag \"a b\"" },
+		{ "oci:dir@sha256:abc", "invalid image string \"oci:dir@sha256:abc\": bad digest \"sha256:abc\"" },
+		{ "oci://h/app", "invalid image string \"oci://h/app\": a path follows the colon, and an image of a "
+				 "registry is docker://HOST/NAME" },
+		{ "docker-archive:f.tar:BusyBox", "invalid image string \"docker-archive:f.tar:BusyBox\": image name "
+						  "\"BusyBox\" must be lower case" },
+		{ "docker-archive:f.tar:a@sha256:" HEX64, "invalid image string \"docker-archive:f.tar:a@sha256:" HEX64
+		  "\": a docker-archive knows its images by name, not by digest" },
+		{ "cimd:", "malformed distribution uri: \"cimd:\"" },
+		{ "cimd:appc", "malformed distribution uri: \"cimd:appc\"" },
+		{ "cimd:appc:v=0", "malformed distribution uri: \"cimd:appc:v=0\"" },
+		{ "cimd:appc:v=0:", "malformed distribution uri: \"cimd:appc:v=0:\"" },
+		{ "cimd::v=0:a", "malformed distribution uri: \"cimd::v=0:a\"" },
+		{ "cimd:appc:0:a", "malformed distribution version: 0" },
+		{ "cimd:appc:v=1:a", "malformed distribution version: v=1" },
+		{ "cimd:appc:v=-0:a", "malformed distribution version: v=-0" },
+		{ "cimd:oci:v=0:a", "wrong distribution type: \"oci\"" },
+		{ "cimd:appc:v=0:A", "cannot parse URI: \"cimd:appc:v=0:A\": invalid image name \"A\": ACIdentifier must "
+				     "contain only lower case alphanumeric characters plus \"-._~/\": \"A\"" },
+		{ "cimd:appc:v=0:a?b=1&b=2", "cannot parse URI: \"cimd:appc:v=0:a?b=1&b=2\": label b with multiple values "
+					     "[\"1\" \"2\"]" },
+		{ "cimd:appc:v=0:a?b=1%2c", "cannot parse URI: \"cimd:appc:v=0:a?b=1%2c\": bad label \"b=1%2c\"" },
+		{ "cimd:appc:v=0:a?b=%4", "cannot parse URI: \"cimd:appc:v=0:a?b=%4\": bad label \"b=%4\"" },
+		{ "cimd:docker:v=0:A", "cannot parse URI: \"cimd:docker:v=0:A\": bad docker URL \"A\": invalid docker URL "
+				       "\"docker://A\"; " DOCKER_SYNTAX ": image name \"A\" must be lower case" },
+		{ "cimd:aci-archive:v=0:ftp%3A%2F%2Fh%2Fx.aci", "cannot parse URI: \"cimd:aci-archive:v=0:ftp%3A%2F%2Fh%2Fx"
+		  ".aci\": unsupported scheme: \"ftp\"" },
+		{ "cimd:aci-archive:v=0:%2Fx.aci", "cannot parse URI: \"cimd:aci-archive:v=0:%2Fx.aci\": invalid image "
+						   "string \"%2Fx.aci\"" },
 		{ "ftp://h/x.aci", "ftp:// images are not supported: 'ftp://h/x.aci'" },
 		{ "http://h/x.tar", "invalid image string \"http://h/x.tar\"" },
 		{ "http://h/x?y.aci", "invalid image string \"http://h/x?y.aci\"" },
@@ -100,6 +143,109 @@ static void test_refuses(void **state)
 	}
 }
 
+/* What is there of registry, repository, path, tag and digest, and what the source is called. */
+static char *foreign(const struct reference *r)
+{
+	const struct { const char *name, *value; } parts[] = {
+		{ "r=", r->registry }, { "n=", r->repository }, { "p=", r->path }, { "t=", r->tag }, { "d=", r->digest },
+	};
+	AUTO(free) char *source = reference_source(r);
+	struct buf out = {};
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (parts[i].value)
+			buf_addf(&out, "%s%s ", parts[i].name, parts[i].value);
+	buf_adds(&out, source);
+	return buf_steal(&out);
+}
+
+static void test_foreign(void **state)
+{
+#define HUB "registry-1.docker.io"
+#define BUSYBOX "r=" HUB " n=library/busybox t=latest docker://" HUB "/library/busybox:latest"
+#define DIGEST "sha256:" HEX64
+	static const struct { const char *in; enum reference_kind kind; const char *out; } cases[] = {
+		{ "docker://busybox", REFERENCE_REGISTRY, BUSYBOX },
+		{ "docker:busybox", REFERENCE_REGISTRY, BUSYBOX },
+		{ "DOCKER://docker.io/library/busybox:latest", REFERENCE_REGISTRY, BUSYBOX },
+		{ "cimd:docker:v=0:busybox:latest", REFERENCE_REGISTRY, BUSYBOX },
+		{ "docker://x.aci", REFERENCE_REGISTRY, "r=" HUB " n=library/x.aci t=latest docker://" HUB
+		  "/library/x.aci:latest" },
+		{ "docker://h:5/a@" DIGEST, REFERENCE_REGISTRY, "r=h:5 n=a d=" DIGEST " docker://h:5/a@" DIGEST },
+		{ "docker://h:5/a:1@" DIGEST, REFERENCE_REGISTRY, "r=h:5 n=a t=1 d=" DIGEST " docker://h:5/a@" DIGEST },
+		{ "oci:/d", REFERENCE_LAYOUT, "p=/d oci:/d" },
+		{ "oci:/d/./e/", REFERENCE_LAYOUT, "p=/d/./e/ oci:/d/e" },
+		{ "oci:/d:1", REFERENCE_LAYOUT, "p=/d t=1 oci:/d:1" },
+		{ "oci:/d:docker.io/a/b:1", REFERENCE_LAYOUT, "p=/d t=docker.io/a/b:1 oci:/d:docker.io/a/b:1" },
+		{ "oci:/d@" DIGEST, REFERENCE_LAYOUT, "p=/d d=" DIGEST " oci:/d@" DIGEST },
+		{ "oci:/d:1@" DIGEST, REFERENCE_LAYOUT, "p=/d t=1 d=" DIGEST " oci:/d:1@" DIGEST },
+		{ "oci-archive:/f.tar:x", REFERENCE_ARCHIVE, "p=/f.tar t=x oci-archive:/f.tar:x" },
+		{ "oci-archive:/f.aci", REFERENCE_ARCHIVE, "p=/f.aci oci-archive:/f.aci" },
+		{ "docker-archive:/f.tar", REFERENCE_ARCHIVE, "p=/f.tar docker-archive:/f.tar" },
+		{ "docker-archive:/f.tar:h:5/a:1", REFERENCE_ARCHIVE, "p=/f.tar t=h:5/a:1 docker-archive:/f.tar:h:5/a:1" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(reference_clear) struct reference ref = {};
+		AUTO(free) char *out = NULL;
+
+		assert_int_equal(reference_parse(cases[i].in, &ref, NULL), 0);
+		assert_int_equal(ref.kind, cases[i].kind);
+		out = foreign(&ref);
+		assert_string_equal(out, cases[i].out);
+	}
+}
+
+static void test_sources(void **state)
+{
+	static const struct { const char *in, *source; } cases[] = {
+		{ "a:1", NULL }, { "sha512-aa", NULL }, { "https://h/x.aci", "https://h/x.aci" },
+		{ "/a//b/../c.aci", "/a/c.aci" }, { "file:///x.aci", "/x.aci" },
+		{ "x.aci", "/tmp/x.aci" }, { "../x", "/x" }, { "oci:d:1", "oci:/tmp/d:1" },
+	};
+
+	assert_int_equal(chdir("/tmp"), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(reference_clear) struct reference ref = {};
+		AUTO(free) char *source = NULL;
+
+		assert_int_equal(reference_parse(cases[i].in, &ref, NULL), 0);
+		source = reference_source(&ref);
+		if (cases[i].source)
+			assert_string_equal(source, cases[i].source);
+		else
+			assert_null(source);
+	}
+}
+
+static void test_distribution_points(void **state)
+{
+	static const struct { const char *in, *out; } cases[] = {
+		{ "cimd:appc:v=0:coreos.com/etcd", "coreos.com/etcd" },
+		{ "cimd:appc:v=0:coreos.com/etcd?", "coreos.com/etcd" },
+		{ "cimd:appc:v=0:coreos.com/etcd?arch=amd64&os=linux&version=v2.2.0",
+		  "coreos.com/etcd:v2.2.0,os=linux,arch=amd64" },
+		{ "cimd:appc:v=0:a:1?b=%41+c", "a:1,b=A c" },
+	};
+	AUTO(reference_clear) struct reference file = {}, url = {};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(reference_clear) struct reference ref = {};
+		AUTO(free) char *out = NULL;
+
+		assert_int_equal(reference_parse(cases[i].in, &ref, NULL), 0);
+		assert_int_equal(ref.kind, REFERENCE_NAME);
+		out = app_string_format(ref.name, ref.labels, ref.n_labels);
+		assert_string_equal(out, cases[i].out);
+	}
+	assert_int_equal(reference_parse("cimd:aci-archive:v=0:file%3A%2F%2F%2Fabs%2Fx.aci", &file, NULL), 0);
+	assert_int_equal(file.kind, REFERENCE_FILE);
+	assert_string_equal(file.path, "/abs/x.aci");
+	assert_int_equal(reference_parse("cimd:aci-archive:v=0:https%3A%2F%2Fh%2Fx.aci%3Fa", &url, NULL), 0);
+	assert_int_equal(url.kind, REFERENCE_URL);
+	assert_string_equal(url.url, "https://h/x.aci?a");
+}
+
 /* What comes out is what is shown, and reads back the same. */
 static void test_app_strings(void **state)
 {
@@ -143,6 +289,9 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_distribution_points),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_app_strings),
 		cmocka_unit_test(test_default_labels),

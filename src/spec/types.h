@@ -33,6 +33,7 @@ int date_check(const char *s, struct err *err);
  */
 enum { IMAGE_ID_LEN = 7 + 128, IMAGE_KEY_LEN = 7 + 64 };
 int image_id_check(const char *s, struct err *err);	/* a full ID or a prefix of one with 2 digits or more */
+int image_hash_check(const char *s, struct err *err);	/* likewise, or "sha256-" and 2 to 64: an OCI manifest's digest */
 
 /* os and arch as rkt names them, e.g. "linux" and "amd64". */
 const char *host_os(void);

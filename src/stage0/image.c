@@ -254,11 +254,19 @@ static int obtain_url(struct wanted *w, struct image_info *ret, struct err *err)
 	return follow_policy(w, "URL", r, ret, err);
 }
 
+static int obtain_foreign(struct wanted *w, struct image_info *ret, struct err *err)
+{
+	return err_set(err, -ERR_BAD_INPUT, "docker and OCI images are not supported: '%s'", w->ref.text);
+}
+
 static int (*const obtain_kinds[])(struct wanted *, struct image_info *, struct err *) = {
 	[REFERENCE_HASH] = obtain_hash,
 	[REFERENCE_NAME] = obtain_name,
 	[REFERENCE_FILE] = obtain_file,
 	[REFERENCE_URL] = obtain_url,
+	[REFERENCE_REGISTRY] = obtain_foreign,
+	[REFERENCE_LAYOUT] = obtain_foreign,
+	[REFERENCE_ARCHIVE] = obtain_foreign,
 };
 
 int image_obtain(const struct engine *e, struct store *store, const char *text, const char *signature,

@@ -192,7 +192,7 @@ static int obtain_form(const struct engine *e, struct store *store, enum referen
 		return r;
 	if (form == REFERENCE_URL && ref.kind == REFERENCE_FILE && str_starts(text, "file:"))
 		return obtain_path(e, store, ref.path, ret, err);
-	if (ref.kind != form)
+	if (ref.kind != form && !(form == REFERENCE_URL && ref.kind == REFERENCE_REGISTRY))
 		return err_set(err, -ERR_USAGE, "\"%s\" is not what --%s takes", text, flag);
 	return image_obtain(e, store, text, NULL, PULL_NEW, ret, err);
 }

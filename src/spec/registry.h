@@ -1,0 +1,22 @@
+#ifndef SPEC_REGISTRY_H
+#define SPEC_REGISTRY_H
+#include "base/err.h"
+/*
+ * Names of images in registries, as Docker and its successors write them:
+ *
+ *   [HOST[:PORT]/]NAME[/NAME…][:TAG][@DIGEST]
+ *
+ * The first part is a host if it has a "." or ":" in it or is "localhost".
+ * Docker Hub, which is meant where there is no host, has several names and
+ * keeps its own images below "library/": one form comes out for all of them.
+ */
+struct registry_name {
+	char *registry;			/* host[:port] in lower case; Docker Hub: "registry-1.docker.io" */
+	char *repository;		/* "library/busybox" */
+	char *tag, *digest;		/* NULL: not given */
+};
+
+int registry_name_parse(const char *text, struct registry_name *ret, struct err *err);
+void registry_name_clear(struct registry_name *n);
+static inline void registry_name_clear_auto(struct registry_name *n) { registry_name_clear(n); }
+#endif

@@ -1,0 +1,137 @@
+#include "spec/registry.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HUB	"registry-1.docker.io"
+#define HEX64	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define DIGEST	"sha256:" HEX64
+
+/* "registry repository tag digest", "-" for what is not there. */
+static char *parsed(const char *text)
+{
+	AUTO(registry_name_clear) struct registry_name n = {};
+
+	if (registry_name_parse(text, &n, NULL) < 0)
+		return xstrdup("refused");
+	return xasprintf("%s %s %s %s", n.registry, n.repository, n.tag ?: "-", n.digest ?: "-");
+}
+
+static void test_names(void **state)
+{
+	static const struct { const char *in, *out; } cases[] = {
+		{ "busybox", HUB " library/busybox - -" },
+		{ "busybox:1.36", HUB " library/busybox 1.36 -" },
+		{ "user/app", HUB " user/app - -" },
+		{ "docker.io/busybox", HUB " library/busybox - -" },
+		{ "index.docker.io/library/busybox", HUB " library/busybox - -" },
+		{ "Docker.IO/user/app:V1", HUB " user/app V1 -" },
+		{ HUB "/busybox", HUB " library/busybox - -" },
+		{ "quay.io/busybox", "quay.io busybox - -" },
+		{ "localhost/app", "localhost app - -" },
+		{ "localhost:5000/a/b/c:1", "localhost:5000 a/b/c 1 -" },
+		{ "host:5000/app", "host:5000 app - -" },
+		{ "Host.Example:5000/app", "host.example:5000 app - -" },
+		{ "127.0.0.1:5000/app", "127.0.0.1:5000 app - -" },
+		{ "[::1]:5000/app", "[::1]:5000 app - -" },
+		{ "[FE80::1]/app:x", "[fe80::1] app x -" },
+		{ "busybox@" DIGEST, HUB " library/busybox - " DIGEST },
+		{ "quay.io/a/b:1@" DIGEST, "quay.io a/b 1 " DIGEST },
+		{ "a@sha512:" HEX64 HEX64, HUB " library/a - sha512:" HEX64 HEX64 },
+		{ "x/a.b_c__d-e---f", HUB " x/a.b_c__d-e---f - -" },
+		{ "a:_._-", HUB " library/a _._- -" },
+		/* without a "." or ":" the first part is no host */
+		{ "intranet/app", HUB " intranet/app - -" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(free) char *out = parsed(cases[i].in);
+
+		assert_string_equal(out, cases[i].out);
+	}
+}
+
+static void test_refuses(void **state)
+{
+	static const struct { const char *in, *words; } cases[] = {
+		{ "", "the image has no name" },
+		{ ":tag", "the image has no name" },
+		{ "quay.io/", "the image has no name" },
+		{ "quay.io/:1", "the image has no name" },
+		{ "BusyBox", "image name \"BusyBox\" must be lower case" },
+		{ "Intranet/app", "image name \"Intranet/app\" must be lower case" },
+		{ "/app", "bad image name \"/app\"" },
+		{ "a//b", "bad image name \"a//b\"" },
+		{ "a/", "bad image name \"a/\"" },
+		{ "user/../app", "bad image name \"user/../app\"" },
+		{ "a..b", "bad image name \"a..b\"" },
+		{ "a___b", "bad image name \"a___b\"" },
+		{ "-a", "bad image name \"-a\"" },
+		{ "a b", "bad image name \"a b\"" },
+		{ "a?b=c", "bad image name \"a?b=c\"" },
+		{ "a:", "bad tag \"\"" },
+		{ "a:.b", "bad tag \".b\"" },
+		{ "a:b/c", "bad registry host \"a:b\"" },
+		{ "a:b:c", "bad tag \"b:c\"" },
+		{ "a@", "bad digest \"\"" },
+		{ "a@sha256:abc", "bad digest \"sha256:abc\"" },
+		{ "a@sha1:" HEX64, "bad digest \"sha1:" HEX64 "\"" },
+		{ "a@" DIGEST ":tag", "bad digest \"" DIGEST ":tag\"" },
+		{ "../a", "bad registry host \"..\"" },
+		{ ".a/b", "bad registry host \".a\"" },
+		{ "a./b", "bad registry host \"a.\"" },
+		{ "-a.b/c", "bad registry host \"-a.b\"" },
+		{ "a_b.c/d", "bad registry host \"a_b.c\"" },
+		{ "h:0/a", "bad registry host \"h:0\"" },
+		{ "h:65536/a", "bad registry host \"h:65536\"" },
+		{ ":5000/a", "bad registry host \":5000\"" },
+		{ "[::1/a", "bad registry host \"[::1\"" },
+		{ "[::1]5000/a", "bad registry host \"[::1]5000\"" },
+		{ "[::1%25lo]/a", "bad registry host \"[::1%25lo]\"" },
+		{ "u:p@h.example/a", "bad registry host \"u:p@h.example\"" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(err_clear) struct err err = {};
+		AUTO(free) char *words = NULL;
+		struct registry_name n = {}, empty = {};
+
+		assert_int_equal(registry_name_parse(cases[i].in, &n, &err), -ERR_BAD_INPUT);
+		words = err_text(&err);
+		assert_string_equal(words, cases[i].words);
+		assert_memory_equal(&n, &empty, sizeof(n));
+	}
+}
+
+static void test_lengths(void **state)
+{
+	char name[258], tag[2 + 130] = "a:";
+	AUTO(free) char *longest = NULL, *longer = NULL, *tagged = NULL;
+
+	memset(name, 'a', 257);
+	memcpy(name, "x/", 2);
+	name[257] = 0;
+	longer = parsed(name);
+	assert_string_equal(longer, "refused");
+	name[255] = 0;
+	longest = parsed(name);
+	assert_true(str_starts(longest, HUB " x/aa"));
+	memset(tag + 2, 't', 129);
+	tagged = parsed(tag);
+	assert_string_equal(tagged, "refused");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_lengths),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
