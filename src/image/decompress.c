@@ -14,8 +14,11 @@ enum {
 	IN_ROOM = 256 << 10,
 	OUT_ROOM = 1 << 20,
 	HEAD_LEN = 512,
+	MEMBER_HEAD_LEN = 32,		/* of each further member: any magic, and all of a zstd frame's header */
 	XZ_MEMORY_MAX = 256 << 20,
-	ZSTD_WINDOW_LOG_MAX = 27,	/* 128 MiB */
+	WINDOW_LOG_MAX = 27,		/* 128 MiB */
+	WINDOW_LOG_SHARED = 23,		/* 8 MiB, what every zstd may ask for; a large one may have … */
+	WINDOW_LOG_SHARED_MAX = 25,	/* … DECOMPRESS_WINDOW_MAX */
 };
 
 /* What a codec works on: it takes from in, puts to out, and moves both along. */
@@ -25,6 +28,7 @@ struct stream {
 	uint8_t *out;
 	size_t out_room;
 	bool at_end;	/* no more input than in holds */
+	int window_log;	/* zstd: what a frame may ask for */
 	void *state;
 };
 
@@ -152,7 +156,7 @@ static bool zstd_start(struct stream *s)
 	if (!s->state)
 		s->state = ZSTD_createDCtx();
 	return s->state && !ZSTD_isError(ZSTD_DCtx_reset(s->state, ZSTD_reset_session_only)) &&
-	       !ZSTD_isError(ZSTD_DCtx_setParameter(s->state, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX));
+	       !ZSTD_isError(ZSTD_DCtx_setParameter(s->state, ZSTD_d_windowLogMax, s->window_log));
 }
 
 static enum step zstd_step(struct stream *s)
@@ -190,11 +194,13 @@ static enum step tar_step(struct stream *s)
 
 static void tar_stop(struct stream *s) { }
 
+/* zstd has two rows: a file may begin with a frame to be skipped, and what is called zstd:chunked ends with them. */
 static const struct codec codecs[] = {
 	{ "gzip",  "\x1f\x8b",              0,   2, gzip_start,  gzip_step,  free_state, false },
 	{ "bzip2", "BZh",                   0,   3, bzip2_start, bzip2_step, bzip2_stop, false },
 	{ "xz",    "\xfd" "7zXZ\0",         0,   6, xz_start,    xz_step,    xz_stop,    true },
 	{ "zstd",  "\x28\xb5\x2f\xfd",      0,   4, zstd_start,  zstd_step,  zstd_stop,  false },
+	{ "zstd",  "\x2a\x4d\x18",          1,   3, zstd_start,  zstd_step,  zstd_stop,  false },
 	{ "tar",   "ustar",                 257, 5, tar_start,   tar_step,   tar_stop,   true },
 };
 
@@ -214,30 +220,56 @@ const char *decompress_format(const void *head, size_t len)
 	return codec ? codec->name : NULL;
 }
 
+/* --- memory -------------------------------------------------------------------- */
+
+static void memory_take(struct decompress_memory *m, int64_t bytes)
+{
+	pthread_mutex_lock(&m->lock);
+	while (m->left < bytes)
+		pthread_cond_wait(&m->freed, &m->lock);
+	m->left -= bytes;
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void memory_give(struct decompress_memory *m, int64_t bytes)
+{
+	pthread_mutex_lock(&m->lock);
+	m->left += bytes;
+	pthread_cond_broadcast(&m->freed);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* --- from one end to the other --------------------------------------------------- */
+
 struct job {
+	const struct decompress_input *input;
 	const struct codec *codec;
 	struct stream s;
-	int in_fd, out_fd;
+	int out_fd;
 	uint8_t *in, *out;
 	int64_t read, written, max;
+	int64_t window;		/* taken of the shared memory */
 };
 
 /* Where in the file the codec stands. */
 static long long offset(const struct job *j) { return (long long)(j->read - (int64_t)j->s.in_len); }
 
-static int fill(struct job *j, struct err *err)
+/* Sees to it that so many bytes of input are there, if there are so many. */
+static int fill(struct job *j, size_t want, struct err *err)
 {
-	size_t len = 0;
+	size_t len = 0, kept = j->s.in_len;
 	int r;
 
-	if (j->s.in_len || j->s.at_end)
+	if (kept >= want || j->s.at_end)
 		return 0;
-	r = fd_read_upto(j->in_fd, j->in, IN_ROOM, &len);
+	if (kept)
+		memmove(j->in, j->s.in, kept);
+	r = j->input->read(j->input->arg, j->in + kept, IN_ROOM - kept, &len);
 	if (r < 0)
-		return err_sys(err, r, "cannot read the image");
+		return err_sys(err, r, "cannot read the %s", j->input->what);
 	j->s.in = j->in;
-	j->s.in_len = len;
-	j->s.at_end = len < IN_ROOM;
+	j->s.in_len = kept + len;
+	j->s.at_end = kept + len < IN_ROOM;
 	j->read += (int64_t)len;
 	return 0;
 }
@@ -245,16 +277,18 @@ static int fill(struct job *j, struct err *err)
 static int flush(struct job *j, struct err *err)
 {
 	size_t len = (size_t)(j->s.out - j->out);
+	int64_t *all = j->input->written;
 	int r;
 
 	j->written += (int64_t)len;
-	if (j->written > j->max)
+	if ((all ? __atomic_add_fetch(all, (int64_t)len, __ATOMIC_RELAXED) : j->written) > j->max)
 		return err_set(err, -E2BIG, "the image unpacks to more than %lld bytes", (long long)j->max);
 	if (j->written > DECOMPRESS_RATIO_FROM && j->written / DECOMPRESS_RATIO_MAX > offset(j))
-		return err_set(err, -E2BIG, "the image unpacks to more than %d times its size", DECOMPRESS_RATIO_MAX);
+		return err_set(err, -E2BIG, "the %s unpacks to more than %d times its size", j->input->what,
+			       DECOMPRESS_RATIO_MAX);
 	r = fd_write_all(j->out_fd, j->out, len);
 	if (r < 0)
-		return err_sys(err, r, "cannot hand the image on");
+		return err_sys(err, r, "cannot hand the %s on", j->input->what);
 	j->s.out = j->out;
 	j->s.out_room = OUT_ROOM;
 	return 0;
@@ -263,15 +297,15 @@ static int flush(struct job *j, struct err *err)
 /* After one member: is there another? 1: yes, 0: the file ends here. */
 static int next_member(struct job *j, struct err *err)
 {
-	int r = fill(j, err);
-	size_t n = j->codec->magic_len < j->s.in_len ? j->codec->magic_len : j->s.in_len;
+	const struct codec *next;
+	int r = fill(j, MEMBER_HEAD_LEN, err);
 
 	if (r < 0)
 		return r;
 	if (!j->s.in_len)
 		return 0;
-	/* A magic that is cut by the buffer's end is left for start() and step() to judge. */
-	if (j->codec->joins || memcmp(j->s.in, j->codec->magic, n) != 0)
+	next = codec_find(j->s.in, j->s.in_len);
+	if (j->codec->joins || !next || next->step != j->codec->step)
 		return err_set(err, -ERR_BAD_INPUT, "garbage after the end of the %s data at offset %lld",
 			       j->codec->name, offset(j));
 	if (!j->codec->start(&j->s))
@@ -279,59 +313,114 @@ static int next_member(struct job *j, struct err *err)
 	return 1;
 }
 
+/* A frame of zstd asks for a larger window than it may have. Waits until that is free, if it ever may have it. */
+static bool widen(struct job *j)
+{
+	struct decompress_memory *memory = j->input->memory;
+
+	if (!j->window || j->s.window_log == WINDOW_LOG_SHARED_MAX)
+		return false;
+	/* The old one first, or two that wait would wait for each other. */
+	memory_give(memory, j->window);
+	j->window = (int64_t)1 << ++j->s.window_log;
+	memory_take(memory, j->window);
+	return j->codec->start(&j->s);	/* nothing of the frame was taken yet */
+}
+
+/* What one step came to, and all that follows from it but the next one. 1: go on. */
+static int after_step(struct job *j, enum step step, bool stands_still, struct err *err)
+{
+	int r;
+
+	if (step == STEP_MEMORY && widen(j))
+		return 1;
+	if (step == STEP_BAD)
+		return err_set(err, -ERR_BAD_INPUT, "corrupt %s data at offset %lld", j->codec->name, offset(j));
+	if (step == STEP_MEMORY)
+		return err_set(err, -E2BIG, "%s data at offset %lld asks for too much memory", j->codec->name,
+			       offset(j));
+	/* Standing still with nothing left means that the rest is missing. */
+	if (step == STEP_MORE && stands_still)
+		return err_set(err, -ERR_BAD_INPUT, "%s data is %s at offset %lld", j->codec->name,
+			       j->s.in_len ? "corrupt" : "truncated", offset(j));
+	if (j->s.out_room && step != STEP_END)
+		return 1;
+	r = flush(j, err);
+	return r < 0 || step != STEP_END ? (r < 0 ? r : 1) : next_member(j, err);
+}
+
 /* Until the end of the file or a failure. */
 static int run(struct job *j, struct err *err)
 {
-	for (;;) {
+	int r;
+
+	do {
 		size_t in_before, out_before = j->s.out_room;
 		enum step step;
-		int r = fill(j, err);
 
+		r = fill(j, 1, err);
 		if (r < 0)
 			return r;
 		in_before = j->s.in_len;
 		step = j->codec->step(&j->s);
-		if (step == STEP_BAD)
-			return err_set(err, -ERR_BAD_INPUT, "corrupt %s data at offset %lld", j->codec->name, offset(j));
-		if (step == STEP_MEMORY)
-			return err_set(err, -E2BIG, "%s data at offset %lld asks for too much memory",
-				       j->codec->name, offset(j));
-		/* Standing still with nothing left means that the rest is missing. */
-		if (step == STEP_MORE && j->s.in_len == in_before && j->s.out_room == out_before)
-			return err_set(err, -ERR_BAD_INPUT, "%s data is %s at offset %lld", j->codec->name,
-				       in_before ? "corrupt" : "truncated", offset(j));
-		if (!j->s.out_room || step == STEP_END) {
-			r = flush(j, err);
-			if (r < 0)
-				return r;
-		}
-		if (step == STEP_END) {
-			r = next_member(j, err);
-			if (r <= 0)
-				return r;
-		}
-	}
+		r = after_step(j, step, j->s.in_len == in_before && j->s.out_room == out_before, err);
+	} while (r > 0);
+	return r;
 }
 
-int decompress(int in_fd, int out_fd, int64_t max, struct err *err)
+/* By the first bytes, which what was said beforehand must agree with. */
+static int find_codec(struct job *j, struct err *err)
+{
+	const char *format = j->input->format;
+
+	j->codec = codec_find(j->in, j->s.in_len < HEAD_LEN ? j->s.in_len : HEAD_LEN);
+	if (!j->codec && str_eq(format, "tar"))
+		for (size_t i = 0; i < ARRAY_LEN(codecs); i++)
+			if (str_eq(codecs[i].name, format))
+				j->codec = &codecs[i];
+	if (format && (!j->codec || !str_eq(j->codec->name, format)))
+		return err_set(err, -ERR_BAD_INPUT, "the %s is called %s and is %s", j->input->what, format,
+			       j->codec ? j->codec->name : "something else");
+	return j->codec ? 0 : err_set(err, -ERR_BAD_INPUT, "error: unknown image filetype");
+}
+
+int decompress_from(const struct decompress_input *input, int out_fd, struct err *err)
 {
 	AUTO(free) uint8_t *in = xmalloc(IN_ROOM);
 	AUTO(free) uint8_t *out = xmalloc(OUT_ROOM);
 	struct job j = {
-		.in_fd = in_fd, .out_fd = out_fd, .in = in, .out = out, .max = max > 0 ? max : DECOMPRESS_MAX,
-		.s = { .out = out, .out_room = OUT_ROOM },
+		.input = input, .out_fd = out_fd, .in = in, .out = out,
+		.max = input->max > 0 ? input->max : DECOMPRESS_MAX,
+		.s = { .in = in, .out = out, .out_room = OUT_ROOM, .window_log = WINDOW_LOG_MAX },
 	};
-	int r;
+	int r = fill(&j, HEAD_LEN, err);
+
+	if (r >= 0)
+		r = find_codec(&j, err);
+	if (r < 0)
+		return r;
+	if (input->memory && str_eq(j.codec->name, "zstd")) {
+		j.s.window_log = WINDOW_LOG_SHARED;
+		j.window = (int64_t)1 << WINDOW_LOG_SHARED;
+		memory_take(input->memory, j.window);
+	}
+	r = j.codec->start(&j.s) ? run(&j, err) : err_sys(err, -ENOMEM, "cannot read %s data", j.codec->name);
+	j.codec->stop(&j.s);
+	if (j.window)
+		memory_give(input->memory, j.window);
+	return r;
+}
+
+static int read_fd(void *arg, void *data, size_t len, size_t *ret_len)
+{
+	return fd_read_upto(*(int *)arg, data, len, ret_len);
+}
+
+int decompress(int in_fd, int out_fd, int64_t max, struct err *err)
+{
+	struct decompress_input input = { .read = read_fd, .arg = &in_fd, .what = "image", .max = max };
 
 	if (lseek(in_fd, 0, SEEK_SET) < 0)
 		return err_sys(err, -errno, "cannot read the image");
-	r = fill(&j, err);
-	if (r < 0)
-		return r;
-	j.codec = codec_find(in, j.s.in_len < HEAD_LEN ? j.s.in_len : HEAD_LEN);
-	if (!j.codec)
-		return err_set(err, -ERR_BAD_INPUT, "error: unknown image filetype");
-	r = j.codec->start(&j.s) ? run(&j, err) : err_sys(err, -ENOMEM, "cannot read %s data", j.codec->name);
-	j.codec->stop(&j.s);
-	return r;
+	return decompress_from(&input, out_fd, err);
 }

@@ -1,5 +1,6 @@
 #ifndef IMAGE_DECOMPRESS_H
 #define IMAGE_DECOMPRESS_H
+#include <pthread.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -18,6 +19,32 @@ enum { DECOMPRESS_RATIO_MAX = 200 };			/* how much larger than its source … */
  * err names the offset. -E2BIG: a bomb. -EPIPE: the reader of out_fd gave up.
  */
 int decompress(int in_fd, int out_fd, int64_t max, struct err *err);
+
+/*
+ * Windows of zstd, which its frames ask for, when several decompress at once: small ones fit all at the same time, a
+ * large one waits until there is room.
+ */
+struct decompress_memory {
+	pthread_mutex_t lock;
+	pthread_cond_t freed;
+	int64_t left;
+};
+enum { DECOMPRESS_WINDOWS = 40 << 20, DECOMPRESS_WINDOW_MAX = 32 << 20 };
+#define DECOMPRESS_MEMORY { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, DECOMPRESS_WINDOWS }
+
+struct decompress_input {
+	/* Fills data with len bytes, or with fewer at the end. May wait for them. */
+	int (*read)(void *arg, void *data, size_t len, size_t *ret_len);
+	void *arg;
+	const char *what;	/* for messages: "image", "layer" */
+	const char *format;	/* the one that it must be of, where "tar" is also what has no mark of any; NULL: any */
+	int64_t max;		/* 0: DECOMPRESS_MAX … */
+	int64_t *written;	/* … for all that add to this, atomically; NULL: for this one */
+	struct decompress_memory *memory;	/* NULL: windows of up to 128 MiB */
+};
+
+/* As decompress(), from wherever the bytes come. */
+int decompress_from(const struct decompress_input *input, int out_fd, struct err *err);
 
 /* "gzip", "bzip2", "xz", "zstd", "tar", or NULL. */
 const char *decompress_format(const void *head, size_t len);

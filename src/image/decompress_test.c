@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <zstd.h>
 #include <cmocka.h>
 
 #include "base/fd.h"
@@ -155,11 +156,151 @@ static void reader_gone(void **state)
 	signal(SIGPIPE, SIG_DFL);
 }
 
+/* Bytes that come a few at a time, as a growing file has them. */
+struct trickle { const char *data; size_t len; };
+
+static int read_trickle(void *arg, void *data, size_t len, size_t *ret_len)
+{
+	struct trickle *t = arg;
+
+	*ret_len = len < t->len ? len : t->len;
+	memcpy(data, t->data, *ret_len);
+	t->data += *ret_len;
+	t->len -= *ret_len;
+	return 0;
+}
+
+static int unpack_as(const char *format, const void *data, size_t len, struct decompress_memory *memory,
+		     struct err *err)
+{
+	AUTO(close) int out_fd = memfd_create("out", MFD_CLOEXEC);
+	struct trickle t = { data, len };
+	struct decompress_input input = { .read = read_trickle, .arg = &t, .what = "layer", .format = format,
+					  .memory = memory };
+	int r = decompress_from(&input, out_fd, err);
+
+	return r < 0 ? r : (int)lseek(out_fd, 0, SEEK_END);
+}
+
+static void called_something_else(void **state)
+{
+	AUTO(err_clear) struct err err = {};
+	size_t len = 0;
+	AUTO(free) char *gz = seed("gz", &len);
+	static const char zeros[1024];
+
+	assert_int_equal(unpack_as("gzip", gz, len, NULL, NULL), 1024);
+	assert_int_equal(unpack_as("zstd", gz, len, NULL, &err), -ERR_BAD_INPUT);
+	assert_string_equal(err.chain[0], "the layer is called zstd and is gzip");
+	assert_int_equal(unpack_as("tar", gz, len, NULL, NULL), -ERR_BAD_INPUT);
+	assert_int_equal(unpack_as("gzip", zeros, sizeof(zeros), NULL, &err), -ERR_BAD_INPUT);
+	assert_string_equal(err.chain[0], "the layer is called gzip and is something else");
+	/* An archive of nothing is two blocks of zeros, and nothing marks it as tar. */
+	assert_int_equal(unpack_as("tar", zeros, sizeof(zeros), NULL, NULL), 1024);
+	assert_int_equal(unpack_as("tar", zeros, 0, NULL, NULL), 0);
+}
+
+/* A frame that asks for a window of 1 << log bytes, which unpacks to 1000. Returns its length. */
+static size_t zstd_frame(int log, char ret[1 << 10])
+{
+	static const char text[1000];
+	ZSTD_CCtx *c = ZSTD_createCCtx();
+	ZSTD_inBuffer in = { text, sizeof(text), 0 };
+	ZSTD_outBuffer out = { ret, 1 << 10, 0 };
+
+	ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, log);
+	assert_false(ZSTD_isError(ZSTD_compressStream2(c, &out, &in, ZSTD_e_flush)));
+	assert_int_equal(ZSTD_compressStream2(c, &out, &in, ZSTD_e_end), 0);
+	ZSTD_freeCCtx(c);
+	return out.pos;
+}
+
+static void windows(void **state)
+{
+	struct decompress_memory memory = DECOMPRESS_MEMORY;
+	char frame[4 << 10];
+
+	for (int log = 20; log <= 27; log++) {
+		size_t len = zstd_frame(log, frame);
+		AUTO(err_clear) struct err err = {};
+
+		assert_int_equal(unpack_as("zstd", frame, len, NULL, NULL), 1000);
+		assert_int_equal(unpack_as("zstd", frame, len, &memory, &err), log <= 25 ? 1000 : -E2BIG);
+		if (log > 25)
+			assert_string_equal(err.chain[0], "zstd data at offset 0 asks for too much memory");
+		assert_true(memory.left == DECOMPRESS_WINDOWS);
+	}
+	/* One after the other, the later ones larger. */
+	for (size_t len = 0, i = 0; i < 3; i++) {
+		len += zstd_frame(22 + 2 * (int)i, frame + len);
+		assert_int_equal(unpack_as("zstd", frame, len, &memory, NULL), i < 2 ? 1000 * ((int)i + 1) : -E2BIG);
+	}
+}
+
+static void *unpack_large(void *memory)
+{
+	char frame[1 << 10];
+	size_t len = zstd_frame(25, frame);
+
+	assert_int_equal(unpack_as("zstd", frame, len, memory, NULL), 1000);
+	return NULL;
+}
+
+/* More than fit at the same time, and none of them waits for ever. */
+static void many_windows(void **state)
+{
+	struct decompress_memory memory = DECOMPRESS_MEMORY;
+	pthread_t threads[16];
+
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, unpack_large, &memory), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_true(memory.left == DECOMPRESS_WINDOWS);
+}
+
+/* What has such frames: files of pzstd before, those called zstd:chunked behind all else. */
+static void skipped_frames(void **state)
+{
+	static const char skipped[] = "\x5e\x2a\x4d\x18\x03\0\0\0abc";
+	const size_t n = sizeof(skipped) - 1;
+	char both[4 << 10];
+	size_t len;
+
+	memcpy(both, skipped, n);
+	len = n + zstd_frame(20, both + n);
+	memcpy(both + len, skipped, n);
+	assert_int_equal(unpack_as("zstd", both, len + n, NULL, NULL), 1000);
+	both[len] = 'x';
+	assert_int_equal(unpack_as("zstd", both, len + n, NULL, NULL), -ERR_BAD_INPUT);
+}
+
+/* All that share a ceiling are measured together. */
+static void shared_ceiling(void **state)
+{
+	AUTO(close) int out_fd = memfd_create("out", MFD_CLOEXEC);
+	AUTO(err_clear) struct err err = {};
+	size_t len = 0;
+	AUTO(free) char *gz = seed("gz", &len);
+	int64_t written = 0;
+
+	for (int i = 0; i < 3; i++) {
+		struct trickle t = { gz, len };
+		struct decompress_input input = { .read = read_trickle, .arg = &t, .what = "layer", .max = 2500,
+						  .written = &written };
+
+		assert_int_equal(decompress_from(&input, out_fd, &err), i < 2 ? 0 : -E2BIG);
+	}
+	assert_string_equal(err.chain[0], "the image unpacks to more than 2500 bytes");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_format), cmocka_unit_test(several_members), cmocka_unit_test(damage),
 		cmocka_unit_test(words), cmocka_unit_test(ceiling), cmocka_unit_test(reader_gone),
+		cmocka_unit_test(called_something_else), cmocka_unit_test(windows), cmocka_unit_test(many_windows),
+		cmocka_unit_test(skipped_frames), cmocka_unit_test(shared_ceiling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
