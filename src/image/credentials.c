@@ -1,33 +1,13 @@
 #include "image/credentials.h"
 
-#include <stdint.h>
 #include <string.h>
 
-#include "base/buf.h"
-
-/* RFC 4648, with padding. */
-static char *base64(const char *text)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *p = (const unsigned char *)text;
-	struct buf out = {};
-
-	for (size_t left = strlen(text); left; ) {
-		size_t n = left < 3 ? left : 3;
-		uint32_t bits = (uint32_t)p[0] << 16 | (n > 1 ? (uint32_t)p[1] << 8 : 0) | (n > 2 ? p[2] : 0);
-
-		for (size_t i = 0; i < 4; i++)
-			buf_addc(&out, i <= n ? digits[bits >> (18 - 6 * i) & 63] : '=');
-		p += n;
-		left -= n;
-	}
-	return buf_steal(&out);
-}
+#include "base/base64.h"
 
 static void make_basic(const struct fetch_credential *c, struct wire_credential *ret)
 {
 	AUTO(free) char *both = xasprintf("%s:%s", c->user, c->password);
-	AUTO(free) char *encoded = base64(both);
+	AUTO(free) char *encoded = base64_encode(both, strlen(both));
 
 	ret->authorization = xasprintf("Basic %s", encoded);
 }

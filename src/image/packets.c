@@ -1,7 +1,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "base/base64.h"
 #include "image/signature.h"
 
 /*
@@ -46,38 +46,6 @@ static bool line_is(const char *line, size_t len, const char *text)
 	return len == strlen(text) && memcmp(line, text, len) == 0;
 }
 
-static int base64_value(char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = c ? strchr(digits, c) : NULL;
-
-	return p ? (int)(p - digits) : -1;
-}
-
-struct base64 {
-	struct buf out;
-	uint32_t bits;
-	unsigned count, padding;
-};
-
-static bool base64_line(struct base64 *b, const char *line, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		int value = base64_value(line[i]);
-
-		if (line[i] == '=' && b->count % 4 >= 2 && b->padding < 2) {
-			b->padding++;
-			continue;
-		}
-		if (value < 0 || b->padding)
-			return false;
-		b->bits = b->bits << 6 | (uint32_t)value;
-		if (b->count++ % 4)
-			buf_addc(&b->out, (char)(b->bits >> (6 - 2 * ((b->count - 1) % 4))));
-	}
-	return true;
-}
-
 static uint32_t crc24(const struct buf *b)
 {
 	uint32_t crc = 0xb704ce;
@@ -90,41 +58,41 @@ static uint32_t crc24(const struct buf *b)
 	return crc & 0xffffff;
 }
 
-static bool crc_fits(const struct base64 *body, const char *line, size_t len)
+static bool crc_fits(const struct buf *body, const char *line, size_t len)
 {
-	struct base64 sum = {};
-	bool good = base64_line(&sum, line, len) && sum.out.len == 3;
-	const unsigned char *p = (const unsigned char *)sum.out.data;
+	AUTO(buf_clear) struct buf sum = {};
+	bool good = base64_decode(line, len, &sum) >= 0 && sum.len == 3;
+	const unsigned char *p = (const unsigned char *)sum.data;
 
-	good = good && ((uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2]) == crc24(&body->out);
-	buf_clear(&sum.out);
-	return good;
+	return good && ((uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2]) == crc24(body);
 }
 
 /* From the line after the headers to the end of the file. */
-static bool armor_body(struct text *t, struct base64 *body)
+static bool armor_body(struct text *t, struct buf *body)
 {
-	bool ended = false, summed = false;
-	const char *line;
+	AUTO(buf_clear) struct buf digits = {};
+	const char *line, *sum = NULL;
+	bool ended = false;
 	size_t len;
 
 	while (!ended && take_line(t, &line, &len)) {
 		if (line_is(line, len, ARMOR_END))
 			ended = true;
-		else if (summed)
+		else if (sum)
 			return false;
 		else if (len == 5 && line[0] == '=')
-			summed = crc_fits(body, line + 1, len - 1);
-		else if (!base64_line(body, line, len))
-			return false;
+			sum = line + 1;
+		else
+			buf_add(&digits, line, len);
 	}
 	while (take_line(t, &line, &len))
 		if (len)
 			return false;
-	return ended && (body->count + body->padding) % 4 == 0;
+	return ended && digits.len && base64_decode(digits.data, digits.len, body) >= 0 &&
+	       (!sum || crc_fits(body, sum, 4));
 }
 
-static bool dearmor(const char *text, size_t text_len, struct base64 *body)
+static bool dearmor(const char *text, size_t text_len, struct buf *body)
 {
 	struct text t = { text, text + text_len };
 	const char *line = NULL;
@@ -185,18 +153,18 @@ static bool all_detached(const unsigned char *p, size_t len)
 
 int signature_packets(const char *text, size_t len, unsigned char **ret, size_t *ret_len, struct err *err)
 {
-	struct base64 body = {};
+	struct buf body = {};
 	bool good = len && len <= SIGNATURE_MAX;
 
 	if (good && *text & 0x80)
-		buf_add(&body.out, text, len);
+		buf_add(&body, text, len);
 	else
 		good = good && dearmor(text, len, &body);
-	if (!good || !all_detached((const unsigned char *)body.out.data, body.out.len)) {
-		buf_clear(&body.out);
+	if (!good || !all_detached((const unsigned char *)body.data, body.len)) {
+		buf_clear(&body);
 		return refuse(err);
 	}
-	*ret_len = body.out.len;
-	*ret = (unsigned char *)buf_steal(&body.out);
+	*ret_len = body.len;
+	*ret = (unsigned char *)buf_steal(&body);
 	return 0;
 }
