@@ -284,62 +284,88 @@ static int judge_all(struct verifier *v, rnp_op_verify_t op, enum data data, str
 	return err_set(err, -ERR_BAD_SIGNATURE, "%s", why.chain ? why.chain[0] : "openpgp: invalid signature");
 }
 
-struct source {
+/* What a file holds, read by position, so that nobody's file offset matters. fd -1: nothing. */
+struct file_data {
 	int fd;
 	off_t at;
 	bool failed;
 };
 
-/* Reads by position, so that nobody's file offset matters. fd -1: no data. */
-static bool source_read(void *arg, void *data, size_t len, size_t *ret_len)
+static bool file_data_read(void *arg, void *data, size_t len, size_t *ret_len)
 {
-	struct source *s = arg;
+	struct file_data *f = arg;
 	ssize_t n = 0;
 
 	do
-		n = s->fd < 0 ? 0 : pread(s->fd, data, len, s->at);
+		n = f->fd < 0 ? 0 : pread(f->fd, data, len, f->at);
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
-		s->failed = true;
+		f->failed = true;
 		return false;
 	}
-	s->at += n;
+	f->at += n;
 	*ret_len = (size_t)n;
 	return true;
 }
 
-static int verify(struct verifier *v, int data_fd, const char *text, size_t len, struct signer *ret,
-		  struct err *err)
+static int no_library(struct err *err) { return err_set(err, -ENOMEM, "cannot start the OpenPGP library"); }
+
+/* The library goes over the data; what it found is to be asked signature by signature. */
+static int execute(struct verifier *v, rnp_input_t data, const char *text, size_t len, rnp_op_verify_t *ret,
+		   struct err *err)
 {
-	AUTO(rnp_input_free) rnp_input_t in = NULL;
-	AUTO(rnp_input_free) rnp_input_t in_signature = NULL;
-	AUTO(rnp_verify_free) rnp_op_verify_t op = NULL;
+	AUTO(rnp_input_free) rnp_input_t signature = NULL;
 	AUTO(free) unsigned char *packets = NULL;
-	struct source source = { .fd = data_fd };
 	size_t packets_len = 0;
 	int r = signature_packets(text, len, &packets, &packets_len, err);
 
 	if (r < 0)
 		return r;
-	if (rnp_input_from_memory(&in_signature, packets, packets_len, false) != RNP_SUCCESS ||
-	    rnp_input_from_callback(&in, source_read, NULL, &source) != RNP_SUCCESS ||
-	    rnp_op_verify_detached_create(&op, v->ffi, in, in_signature) != RNP_SUCCESS)
-		return err_set(err, -ENOMEM, "cannot start the OpenPGP library");
-	(void)rnp_op_verify_execute(op);	/* what it found is asked signature by signature */
-	if (source.failed)
+	if (rnp_input_from_memory(&signature, packets, packets_len, false) != RNP_SUCCESS ||
+	    rnp_op_verify_detached_create(ret, v->ffi, data, signature) != RNP_SUCCESS)
+		return no_library(err);
+	(void)rnp_op_verify_execute(*ret);
+	return 0;
+}
+
+static int verify_file(struct verifier *v, int data_fd, const char *text, size_t len, struct signer *ret,
+		       struct err *err)
+{
+	AUTO(rnp_input_free) rnp_input_t in = NULL;
+	AUTO(rnp_verify_free) rnp_op_verify_t op = NULL;
+	struct file_data data = { .fd = data_fd };
+	int r;
+
+	if (rnp_input_from_callback(&in, file_data_read, NULL, &data) != RNP_SUCCESS)
+		return no_library(err);
+	r = execute(v, in, text, len, &op, err);
+	if (data.failed)
 		return err_set(err, -EIO, "cannot read the image");
-	return judge_all(v, op, data_fd < 0 ? DATA_MISSING : DATA_COMPLETE, ret, err);
+	return r < 0 ? r : judge_all(v, op, data_fd < 0 ? DATA_MISSING : DATA_COMPLETE, ret, err);
 }
 
 int verifier_knows(struct verifier *v, const char *signature, size_t len, struct err *err)
 {
-	return verify(v, -1, signature, len, NULL, err);
+	return verify_file(v, -1, signature, len, NULL, err);
 }
 
 int verifier_check(struct verifier *v, int data_fd, const char *signature, size_t len, struct signer *ret,
 		   struct err *err)
 {
-	return verify(v, data_fd, signature, len, ret, err);
+	return verify_file(v, data_fd, signature, len, ret, err);
+}
+
+int verifier_check_text(struct verifier *v, const char *data, const char *signature, size_t len,
+			struct signer *ret, struct err *err)
+{
+	AUTO(rnp_input_free) rnp_input_t in = NULL;
+	AUTO(rnp_verify_free) rnp_op_verify_t op = NULL;
+	int r;
+
+	if (rnp_input_from_memory(&in, (const uint8_t *)data, strlen(data), false) != RNP_SUCCESS)
+		return no_library(err);
+	r = execute(v, in, signature, len, &op, err);
+	return r < 0 ? r : judge_all(v, op, DATA_COMPLETE, ret, err);
 }
 
 void signer_clear(struct signer *s)

@@ -32,6 +32,10 @@ int verifier_knows(struct verifier *v, const char *signature, size_t len, struct
 int verifier_check(struct verifier *v, int data_fd, const char *signature, size_t len, struct signer *ret,
 		   struct err *err);
 
+/* The same for a few bytes that are here already. */
+int verifier_check_text(struct verifier *v, const char *data, const char *signature, size_t len,
+			struct signer *ret, struct err *err);
+
 /*
  * Strips the armor of a signature, if it has one. -ERR_BAD_SIGNATURE: what is
  * there is not one or more detached signatures and nothing else.

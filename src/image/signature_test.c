@@ -92,6 +92,26 @@ static void verification(void **state)
 	}
 }
 
+static void text(void **state)
+{
+	AUTO(verifier_free) struct verifier *v = verifier("good", GOOD);
+	AUTO(signer_clear) struct signer signer = {};
+	AUTO(err_clear) struct err err = {};
+	size_t len = 0;
+	AUTO(free) char *signature = seed("pgp_signature/good.asc", &len);
+	AUTO(free) char *data = seed("pgp_signature/data", NULL);
+
+	assert_int_equal(verifier_check_text(v, data, signature, len, &signer, NULL), 0);
+	assert_string_equal(signer.fingerprint, GOOD);
+	signer_clear(&signer);
+	*data ^= 1;
+	assert_int_equal(verifier_check_text(v, data, signature, len, &signer, &err), -ERR_BAD_SIGNATURE);
+	assert_string_equal(err.chain[0], BAD_HASH);
+	assert_int_equal(verifier_check_text(v, data, "", 0, &signer, &err), -ERR_BAD_SIGNATURE);
+	assert_string_equal(err.chain[0], NO_FILE);
+	assert_null(signer.fingerprint);
+}
+
 static void before_the_data(void **state)
 {
 	AUTO(verifier_free) struct verifier *v = verifier("good", GOOD);
@@ -199,7 +219,7 @@ static void reading_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verification), cmocka_unit_test(before_the_data),
+		cmocka_unit_test(verification), cmocka_unit_test(text), cmocka_unit_test(before_the_data),
 		cmocka_unit_test(filed_under_a_wrong_name), cmocka_unit_test(armor),
 		cmocka_unit_test(bad_packets), cmocka_unit_test(reading_keys),
 	};
