@@ -1,0 +1,1 @@
+MEQCIBdw0BE7T/uNMioJzYbo+523/1UuZIQ3PTBzqo7cRmoRAiACCWoPRDszrqq/swnUbpxVX/ZVJFAu8ifwvogQQsb9TQ==

@@ -1,0 +1,1 @@
+MGQCMFS+4smOmyeLQr7eMl0BQvqtBbMLDvO7ExGitUGyGw1F8baHsgx731Lwk83jp0oexAIwefoh68FxEKwnAdoOBaz8RQLvPUdiWekSN7cLmzG84B+5Srhnirzy8kES0pompqsu
