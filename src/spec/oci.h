@@ -9,7 +9,7 @@
  * A digest is "sha256:" and 64, or "sha512:" and 128 lower-case hex digits,
  * checked before it is used for anything (security.md F6).
  */
-enum { OCI_DOCUMENT_MAX = 4 << 20, OCI_LAYERS_MAX = 500 };
+enum { OCI_DOCUMENT_MAX = 4 << 20, OCI_LAYERS_MAX = 500, OCI_INDEX_MAX = 10000 };
 
 #define OCI_TYPE_INDEX		"application/vnd.oci.image.index.v1+json"
 #define OCI_TYPE_MANIFEST	"application/vnd.oci.image.manifest.v1+json"
@@ -17,6 +17,10 @@ enum { OCI_DOCUMENT_MAX = 4 << 20, OCI_LAYERS_MAX = 500 };
 #define OCI_TYPE_LAYER		"application/vnd.oci.image.layer.v1.tar"
 #define DOCKER_TYPE_LIST	"application/vnd.docker.distribution.manifest.list.v2+json"
 #define DOCKER_TYPE_MANIFEST	"application/vnd.docker.distribution.manifest.v2+json"
+#define DOCKER_TYPE_CONFIG	"application/vnd.docker.container.image.v1+json"
+
+/* What a client takes, for the header Accept. */
+#define OCI_ACCEPT OCI_TYPE_INDEX ", " OCI_TYPE_MANIFEST ", " DOCKER_TYPE_LIST ", " DOCKER_TYPE_MANIFEST
 
 struct oci_platform { char *architecture, *os, *variant; };
 
@@ -24,8 +28,8 @@ struct oci_descriptor {
 	char *media_type, *digest;
 	int64_t size;
 	char **urls;				/* where a non-distributable layer lies besides; never asked */
-	struct label *annotations; size_t n_annotations;	/* sorted as they came */
-	struct oci_platform platform;		/* of an index's entry */
+	struct label *annotations; size_t n_annotations;	/* in the document's order */
+	struct oci_platform platform;		/* of an index's entry; members are NULL where it has none */
 };
 
 enum oci_kind { OCI_KIND_INDEX, OCI_KIND_MANIFEST };
@@ -47,16 +51,26 @@ bool oci_digest_valid(const char *digest);
  */
 char *oci_digest_key(const char *digest);
 
-/* content_type: what the server or the descriptor said, NULL: nothing. They must agree with the document. */
+/*
+ * content_type: what the server or the descriptor said, NULL: nothing; parameters behind a ";" do not count. It
+ * must agree with the document. Layers may be of any media type here: signatures and other things that are no
+ * images come as manifests too.
+ */
 int oci_document_read(const char *text, size_t len, const char *content_type, struct oci_document *ret,
 		      struct err *err);
 void oci_document_clear(struct oci_document *d);
 static inline void oci_document_clear_auto(struct oci_document *d) { oci_document_clear(d); }
 
+/* Is the manifest that of an image: a configuration, and layers that can be unpacked? */
+int oci_manifest_check(const struct oci_document *manifest, struct err *err);
+
 /* How a layer's bytes are packed: "tar", "gzip", "zstd"; NULL: no layer that can be unpacked. */
 const char *oci_layer_format(const char *media_type);
 
-/* The entry for this os and arch (appc's names: "linux", "amd64", "aarch64" …). -ERR_NOT_FOUND lists what there is. */
+/*
+ * The entry for this os and arch (appc's names: "linux", "amd64", "aarch64" …): the variant nearest to the
+ * machine's, else the only entry that has no platform. It may be an index again. -ERR_NOT_FOUND lists what there is.
+ */
 int oci_index_choose(const struct oci_document *index, const char *os, const char *arch,
 		     const struct oci_descriptor **ret, struct err *err);
 
@@ -70,25 +84,35 @@ struct oci_config {
 	char *healthcheck, *shell;		/* as JSON text; NULL: none */
 };
 int oci_config_read(const char *text, size_t len, struct oci_config *ret, struct err *err);
+
+/* Has the configuration as many diff IDs as the manifest has layers? */
+int oci_config_check(const struct oci_config *config, const struct oci_document *manifest, struct err *err);
 void oci_config_clear(struct oci_config *c);
 static inline void oci_config_clear_auto(struct oci_config *c) { oci_config_clear(c); }
 
 /* What is not in the configuration: where the image came from. Any may be NULL. */
 struct oci_origin {
-	const char *name;		/* the appc name it shall have: registry/repository, sanitized */
+	const char *name;		/* the appc name it shall have; NULL: by registry and repository, or the digest */
 	const char *version;		/* the tag */
 	const char *registry, *repository, *tag, *manifest_digest, *config_digest, *reference;
 };
 
 /*
- * The image manifest of appc that says the same (inventory 10.4), ready to be written with
- * image_manifest_fields. What appc has no member for goes into annotations "appc.io/docker/…".
+ * The image manifest of appc that says the same (inventory 10.4), ready to be
+ * written with image_manifest_fields. What appc has no member for goes into
+ * annotations "appc.io/docker/…": stopsignal, healthcheck, shell, and as "env"
+ * the variables whose names appc does not allow. Labels become user labels,
+ * but for those that speak to an engine ("io.kubernetes.…"): an image does not
+ * give orders. The whole configuration stays in the store beside it.
  * -ERR_BAD_INPUT: it cannot be said (a volume outside the root, no such user form …).
  */
 int oci_to_appc(const struct oci_config *config, const struct oci_origin *origin, struct image_manifest *ret,
 		struct err *err);
 
-/* An appc name of a registry and a repository: lower case, other bytes as "-". The caller frees it. */
+/*
+ * An appc name of a registry (NULL: none) and a repository: lower case, what appc does not allow as "_". NULL:
+ * nothing is left of them. The caller frees it.
+ */
 char *oci_appc_name(const char *registry, const char *repository);
 
 /* "amd64" → "amd64", "arm64" → "aarch64", "arm" with variant "v7" → "armv7l" …; NULL: appc has no word. And back. */
