@@ -15,22 +15,43 @@
 
 enum { MAX_TRIES = 128 };
 
+static int open_how(int root_fd, const char *path, const struct open_how *how)
+{
+	int fd, tries = 0;
+
+	/* EAGAIN: a rename raced with it. Who renames without end must not keep us. */
+	do
+		fd = (int)syscall(SYS_openat2, root_fd, path, how, sizeof(*how));
+	while (fd < 0 && (errno == EINTR || (errno == EAGAIN && ++tries < MAX_TRIES)));
+	return fd < 0 ? -errno : fd;
+}
+
+/* O_TMPFILE contains O_DIRECTORY, and a mode with nothing to make is refused. */
+static bool makes_file(int flags)
+{
+	return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
 int path_open_in(int root_fd, const char *path, int flags)
 {
 	struct open_how how = {
 		.flags = (unsigned)(flags | O_CLOEXEC),
+		.mode = makes_file(flags) ? 0600 : 0,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
-	int fd, tries = 0;
 
-	/* O_TMPFILE contains O_DIRECTORY, and a mode with nothing to make is refused. */
-	if ((flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE)
-		how.mode = 0600;
-	/* EAGAIN: a rename raced with it. Who renames without end must not keep us. */
-	do
-		fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-	while (fd < 0 && (errno == EINTR || (errno == EAGAIN && ++tries < MAX_TRIES)));
-	return fd < 0 ? -errno : fd;
+	return open_how(root_fd, path, &how);
+}
+
+int path_open_beneath(int root_fd, const char *path, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (unsigned)(flags | O_CLOEXEC),
+		.mode = makes_file(flags) ? mode : 0,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+
+	return open_how(root_fd, path, &how);
 }
 
 /* Makes one missing component: the parent is open, so only the last name is new. */

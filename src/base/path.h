@@ -14,6 +14,12 @@
 int path_open_in(int root_fd, const char *path, int flags);
 
 /*
+ * Opens a relative path whose every component must be there as it is written: no symlink, and no way out of
+ * root_fd. mode counts with O_CREAT and O_TMPFILE. Returns the fd or -errno (-ELOOP: a symlink; -EXDEV).
+ */
+int path_open_beneath(int root_fd, const char *path, int flags, mode_t mode);
+
+/*
  * Opens the directory that path names inside the root, making what is missing
  * with that mode. A symlink on the way is followed inside the root; a dangling
  * one is an error. Returns an O_PATH fd or -errno.

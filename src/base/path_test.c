@@ -165,12 +165,33 @@ static void test_last(void **state)
 	assert_string_equal(path_last("a/"), "");
 }
 
+static void test_open_beneath(void **state)
+{
+	static const struct { const char *path; int flags, want; } cases[] = {
+		{ "dir/file", O_RDONLY, 0 }, { ".", O_PATH | O_DIRECTORY, 0 }, { "dir", O_RDWR | O_TMPFILE, 0 },
+		{ "dir/beneath", O_WRONLY | O_CREAT | O_EXCL, 0 }, { "dir/beneath", O_WRONLY | O_CREAT | O_EXCL, -EEXIST },
+		{ "in/file", O_RDONLY, -ELOOP }, { "out", O_PATH, -ELOOP }, { "gone", O_WRONLY | O_CREAT, -ELOOP },
+		{ "../x", O_RDONLY, -EXDEV }, { "dir/../..", O_PATH, -EXDEV }, { "/dir/file", O_RDONLY, -EXDEV },
+		{ "dir/none", O_RDONLY, -ENOENT }, { "dir/file/x", O_RDONLY, -ENOTDIR },
+	};
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(close) int fd = path_open_beneath(root, cases[i].path, cases[i].flags, 0640);
+
+		assert_int_equal(cases[i].want ? fd : fd < 0, cases[i].want);
+	}
+	assert_int_equal(fstatat(root, "dir/beneath", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0640 & ~077);	/* the test's umask */
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_open_stays_inside),
 		cmocka_unit_test(test_open_flags),
 		cmocka_unit_test(test_open_refuses_magic_links),
+		cmocka_unit_test(test_open_beneath),
 		cmocka_unit_test(test_make),
 		cmocka_unit_test(test_make_refuses),
 		cmocka_unit_test(test_clean),
