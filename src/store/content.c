@@ -16,9 +16,9 @@ int store_open_blob(struct store *s, const struct image_info *i, int *ret_fd, st
 	AUTO(close) int fd = -1;
 	struct stat st;
 
-	fd = openat(s->cas_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	fd = cas_open(s->cas_fd, path, O_RDONLY, 0);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, -errno, "cannot open the blob of the image '%s'", key);
+		return err_sys(err, fd < 0 ? fd : -errno, "cannot open the blob of the image '%s'", key);
 	if (!S_ISREG(st.st_mode) || st.st_size != i->size)
 		return err_set(err, -ERR_BAD_INPUT, "the blob of the image '%s' is damaged: it has another size", key);
 	*ret_fd = TAKE_FD(fd);
@@ -71,9 +71,11 @@ static int read_stored_manifest(struct store *s, const struct image_info *i, cha
 {
 	AUTO(free) char *key = store_key(i->id);
 	AUTO(free) char *path = store_sharded("imageManifest", key);
-	int r;
+	AUTO(close) int fd = cas_open(s->cas_fd, path, O_RDONLY, 0);
+	int r = fd;
 
-	r = s->cas_fd < 0 ? -ENOENT : file_read(s->cas_fd, path, MANIFEST_MAX_BYTES, ret, ret_len);
+	if (r >= 0)
+		r = fd_read_file(fd, MANIFEST_MAX_BYTES, ret, ret_len);
 	return r < 0 ? err_sys(err, r, "cannot read the manifest of the image '%s'", key) : 0;
 }
 
@@ -110,9 +112,10 @@ int store_read_manifest(struct store *s, const struct image_info *i, struct imag
 void store_touch(struct store *s, const struct image_info *i)
 {
 	AUTO(free) char *key = store_key(i->id);
-	AUTO(free) char *path = xasprintf("image/%s", key);
+	AUTO(close) int dir_fd = cas_open(s->cas_fd, "image", O_PATH | O_DIRECTORY, 0);
 
-	(void)utimensat(s->cas_fd, path, NULL, AT_SYMLINK_NOFOLLOW);
+	if (dir_fd >= 0)
+		(void)utimensat(dir_fd, key, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
 int store_temp_file(struct store *s, int *ret_fd, struct err *err)

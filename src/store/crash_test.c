@@ -81,6 +81,50 @@ static int remove_image(struct place *p)
 	return r < 0 ? r : store_remove(store, &info, NULL, NULL, NULL, NULL);
 }
 
+static const char manifest_id[] = "sha512-"
+	"8d1c6c3e8b3cc0b6c9c5d0ec6ab9a9f17c3a3f0a57f6dcb6a5d3b7a5bd9d7e2f"
+	"8d1c6c3e8b3cc0b6c9c5d0ec6ab9a9f17c3a3f0a57f6dcb6a5d3b7a5bd9d7e2f";
+
+/* An image of the texts as its blobs: its manifest, its configuration and a layer. */
+static int add_layered(struct place *p)
+{
+	static const char *const texts[] = { "manifest", "config", "layer" };
+	AUTO(image_info_clear) struct image_info info = {
+		.id = xstrdup(manifest_id), .name = xstrdup("example.com/t"), .format = xstrdup("oci"),
+	};
+	AUTO(store_close) struct store *store = NULL;
+	char *keys[ARRAY_LEN(texts)] = {};
+	int r;
+
+	r = store_open(p->path, STORE_WRITE, &store, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(texts) && r >= 0; i++) {
+		AUTO(blob_add_free) struct blob_add *b = NULL;
+		struct blob_digests digests;
+		int fd;
+
+		r = blob_add_start(store, p->unpack_fd, NULL, &b, &fd, NULL);
+		if (r < 0)
+			break;
+		r = fd_write_all(fd, texts[i], strlen(texts[i]));
+		close(fd);
+		if (r >= 0)
+			r = blob_add_finish(b, &digests, NULL);
+		if (r >= 0)
+			r = blob_add_commit(b, digests.sha256, NULL);
+		keys[i] = xstrdup(digests.sha256);
+	}
+	if (r >= 0) {
+		keys[0][6] = keys[1][6] = ':';
+		info.digest = TAKE(keys[0]);
+		info.config_digest = TAKE(keys[1]);
+		strv_take(&info.layers, TAKE(keys[2]));
+		r = store_add_image(store, p->unpack_fd, &info, TEST_MANIFEST, false, NULL);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		free(keys[i]);
+	return r;
+}
+
 /* Runs one of the above in a child that must be killed at the point. */
 static void crash(struct place *p, const char *point, int (*what)(struct place *))
 {
@@ -113,6 +157,25 @@ static size_t count_files(const char *path)
 }
 
 /* Whole or absent, and nothing besides after a sweep. Returns whether it is there. */
+static bool check_layered(struct place *p)
+{
+	AUTO(image_info_clear) struct image_info info = {};
+	AUTO(store_close) struct store *store = NULL;
+	AUTO(free) char *cas = xasprintf("%s/cas", p->path);
+	int r;
+
+	assert_int_equal(store_open(p->path, STORE_WRITE, &store, NULL), 0);
+	assert_int_equal(store_sweep(store, NULL, NULL, NULL), 0);
+	r = store_find(store, "example.com/t", &info, NULL);
+	assert_true(r >= 0 || r == -ERR_NOT_FOUND);
+	if (r >= 0)
+		assert_true(store_has_blob(store, info.layers[0]));
+	/* The lock; three blobs, manifest, name and facts. */
+	assert_int_equal(count_files(cas), 1 + (r >= 0 ? 6 : 0));
+	return r >= 0;
+}
+
+/* The same of an ACI. */
 static bool check(struct place *p)
 {
 	AUTO(image_info_clear) struct image_info info = {};
@@ -173,11 +236,29 @@ static void while_removing(void **state)
 	}
 }
 
+static void while_adding_layers(void **state)
+{
+	static const char *const points[] = { "cas-rename", "name-link", "facts-rename" };
+	struct place *p = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(points); i++) {
+		crash(p, points[i], add_layered);
+		assert_false(check_layered(p));
+		assert_int_equal(add_layered(p), 0);
+		assert_true(check_layered(p));
+		crash(p, points[i], add_layered);
+		assert_true(check_layered(p));
+		crash(p, "blob-unlink", remove_image);
+		assert_false(check_layered(p));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(while_adding, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(while_removing, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(while_adding_layers, make_place, drop_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,158 +5,80 @@
 
 #include "base/fd.h"
 #include "spec/types.h"
-
-enum { SLOT_BYTES = 512 << 10, SLOTS = 8 };
-enum reader { HASHER, WALKER, READERS };
-
-struct slot {
-	char *data;
-	size_t len;
-};
-
-/*
- * Slots that the calling thread fills in turn and both readers empty in the
- * same order. A slot is filled again when the slower reader is past it.
- */
-struct ring {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	struct slot slots[SLOTS];
-	uint64_t filled, emptied[READERS];
-	bool ended;		/* nothing will be filled any more */
-	bool stopped;		/* somebody failed: everybody gives up */
-};
+#include "store/limits.h"
+#include "store/ring.h"
 
 int digest_init(struct err *err)
 {
-	int r = sha512_init();
+	int r = hash_init();
 
-	return r < 0 ? err_set(err, r, "libcrypto gives no SHA-512") : 0;
+	return r < 0 ? err_set(err, r, "libcrypto gives no SHA-2") : 0;
 }
 
 int digest_tree_name(const char *key, char **ret, struct err *err)
 {
-	AUTO(sha512_free) struct sha512 *hash = NULL;
-	char hex[SHA512_HEX + 1];
+	AUTO(hash_free) struct hash *hash = NULL;
+	char name[HASH_NAME_MAX + 1];
 	int r;
 
 	r = digest_init(err);
 	if (r < 0)
 		return r;
-	hash = sha512_new();
-	r = sha512_add(hash, key, strlen(key));
+	hash = hash_new(HASH_SHA512);
+	r = hash_add(hash, key, strlen(key));
 	if (r >= 0)
-		r = sha512_end(hash, hex);
+		r = hash_end(hash, name);
 	if (r < 0)
 		return err_sys(err, r, "cannot hash");
-	*ret = xasprintf("deps-sha512-%.*s", IMAGE_KEY_LEN - 7, hex);
+	*ret = xasprintf("deps-%.*s", IMAGE_KEY_LEN, name);
 	return 0;
 }
 
-static int hash_end(struct sha512 *hash, char *ret_id)
-{
-	memcpy(ret_id, "sha512-", 7);
-	return sha512_end(hash, ret_id + 7);
-}
+/* --- who reads the ring ---------------------------------------------------- */
 
-static void ring_stop(struct ring *ring)
-{
-	pthread_mutex_lock(&ring->lock);
-	ring->stopped = true;
-	pthread_cond_broadcast(&ring->changed);
-	pthread_mutex_unlock(&ring->lock);
-}
-
-static uint64_t ring_slowest(const struct ring *ring)
-{
-	return ring->emptied[HASHER] < ring->emptied[WALKER] ? ring->emptied[HASHER] : ring->emptied[WALKER];
-}
-
-/* The next slot to fill, NULL when it is over. */
-static struct slot *ring_free_slot(struct ring *ring)
-{
-	struct slot *slot = NULL;
-
-	pthread_mutex_lock(&ring->lock);
-	while (!ring->stopped && ring->filled - ring_slowest(ring) == SLOTS)
-		pthread_cond_wait(&ring->changed, &ring->lock);
-	if (!ring->stopped)
-		slot = &ring->slots[ring->filled % SLOTS];
-	pthread_mutex_unlock(&ring->lock);
-	return slot;
-}
-
-static void ring_filled(struct ring *ring, bool ended)
-{
-	pthread_mutex_lock(&ring->lock);
-	if (ended)
-		ring->ended = true;
-	else
-		ring->filled++;
-	pthread_cond_broadcast(&ring->changed);
-	pthread_mutex_unlock(&ring->lock);
-}
-
-/* Gives back the slot held last, if held, and waits for the next. 1: there is one. 0: the end. -ECANCELED. */
-static int ring_next(struct ring *ring, enum reader me, bool held, const struct slot **ret)
-{
-	int r = 0;
-
-	pthread_mutex_lock(&ring->lock);
-	if (held) {
-		ring->emptied[me]++;
-		pthread_cond_broadcast(&ring->changed);
-	}
-	while (!ring->stopped && !ring->ended && ring->emptied[me] == ring->filled)
-		pthread_cond_wait(&ring->changed, &ring->lock);
-	if (ring->stopped) {
-		r = -ECANCELED;
-	} else if (ring->emptied[me] < ring->filled) {
-		*ret = &ring->slots[ring->emptied[me] % SLOTS];
-		r = 1;
-	}
-	pthread_mutex_unlock(&ring->lock);
-	return r;
-}
-
-struct hash_job {
+struct reader {
 	struct ring *ring;
-	char *id;
+	unsigned me;
 	struct err err;
 	int r;
+};
+
+struct hash_job {
+	struct reader reader;
+	enum hash_kind kind;
+	char *name;		/* HASH_NAME_MAX bytes and a NUL */
 };
 
 static void *hash_thread(void *arg)
 {
 	struct hash_job *job = arg;
-	AUTO(sha512_free) struct sha512 *hash = sha512_new();
+	struct reader *reader = &job->reader;
+	AUTO(hash_free) struct hash *hash = hash_new(job->kind);
 	const struct slot *slot;
 	bool held = false;
 	int r;
 
-	while ((r = ring_next(job->ring, HASHER, held, &slot)) > 0) {
+	while ((r = ring_next(reader->ring, reader->me, held, &slot)) > 0) {
 		held = true;
-		r = sha512_add(hash, slot->data, slot->len);
+		r = hash_add(hash, slot->data, slot->len);
 		if (r < 0)
 			break;
 	}
 	if (r == 0)
-		r = hash_end(hash, job->id);
+		r = hash_end(hash, job->name);
 	if (r < 0) {
-		err_sys(&job->err, r, "cannot hash");
-		ring_stop(job->ring);
+		err_sys(&reader->err, r, "cannot hash");
+		ring_stop(reader->ring);
 	}
-	job->r = r;
+	reader->r = r;
 	return NULL;
 }
 
 struct walk_job {
-	struct ring *ring;
+	struct reader reader;
 	const struct tar_sink *sink;
 	struct tar_result *result;
 	bool held;
-	struct err err;
-	int r;
 };
 
 static int walk_read(void *arg, const void **ret, size_t *ret_len, struct err *err)
@@ -165,7 +87,7 @@ static int walk_read(void *arg, const void **ret, size_t *ret_len, struct err *e
 	const struct slot *slot = NULL;
 	int r;
 
-	r = ring_next(job->ring, WALKER, job->held, &slot);
+	r = ring_next(job->reader.ring, job->reader.me, job->held, &slot);
 	if (r < 0)
 		return r;
 	job->held = r > 0;
@@ -179,11 +101,13 @@ static void *walk_thread(void *arg)
 	struct walk_job *job = arg;
 	struct tar_source source = { .read = walk_read, .arg = job };
 
-	job->r = tar_read(&source, job->sink, job->result, &job->err);
-	if (job->r < 0)
-		ring_stop(job->ring);
+	job->reader.r = tar_read(&source, job->sink, job->result, &job->reader.err);
+	if (job->reader.r < 0)
+		ring_stop(job->reader.ring);
 	return NULL;
 }
+
+/* --- together ---------------------------------------------------------------- */
 
 static int fill_ring(struct ring *ring, int in_fd, int out_fd, int64_t *ret_size, struct err *err)
 {
@@ -192,13 +116,15 @@ static int fill_ring(struct ring *ring, int in_fd, int out_fd, int64_t *ret_size
 
 	*ret_size = 0;
 	while ((slot = ring_free_slot(ring))) {
-		r = fd_read_upto(in_fd, slot->data, SLOT_BYTES, &slot->len);
+		r = fd_read_upto(in_fd, slot->data, RING_SLOT_BYTES, &slot->len);
 		if (r < 0)
 			return err_sys(err, r, "cannot read the archive");
 		if (!slot->len) {
 			ring_filled(ring, true);
 			return 0;
 		}
+		if (slot->len > (size_t)(LIMIT_STREAM_BYTES - *ret_size))
+			return err_set(err, -ERR_BAD_INPUT, "the archive is larger than %lld bytes", LIMIT_STREAM_BYTES);
 		*ret_size += (int64_t)slot->len;
 		ring_filled(ring, false);
 		/* The readers already work on it, and reading is all that anybody does to it. */
@@ -209,111 +135,112 @@ static int fill_ring(struct ring *ring, int in_fd, int out_fd, int64_t *ret_size
 	return -ECANCELED;
 }
 
-static int start_thread(pthread_t *thread, void *(*run)(void *), void *arg, struct err *err)
-{
-	int r = pthread_create(thread, NULL, run, arg);
+struct worker {
+	void *(*run)(void *job);
+	void *job;
+	struct reader *reader;
+	pthread_t thread;
+};
 
-	return r ? err_sys(err, -r, "cannot start a thread") : 0;
+static int start_workers(struct ring *ring, struct worker *workers, unsigned n, unsigned *ret_started,
+			 struct err *err)
+{
+	for (unsigned i = 0; i < n; i++) {
+		int r;
+
+		workers[i].reader->ring = ring;
+		workers[i].reader->me = i;
+		r = pthread_create(&workers[i].thread, NULL, workers[i].run, workers[i].job);
+		if (r) {
+			ring_stop(ring);
+			return err_sys(err, -r, "cannot start a thread");
+		}
+		*ret_started = i + 1;
+	}
+	return 0;
 }
 
-/* The first failure that is not merely the echo of another one. */
-static int choose_failure(int fill, struct hash_job *hash, struct walk_job *walk, struct err *err)
+/* The first failure that is not merely the echo of another one; its words become err's. */
+static int choose_failure(int fill, const struct worker *workers, unsigned n, struct err *err)
 {
-	struct {
-		int r;
-		struct err *err;
-	} all[] = { { fill, NULL }, { walk->r, &walk->err }, { hash->r, &hash->err } };
-	int any = 0;
+	int any = fill;
 
-	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		if (all[i].r < 0)
-			any = all[i].r;
-		if (all[i].r >= 0 || all[i].r == -ECANCELED)
+	if (fill < 0 && fill != -ECANCELED)
+		return fill;
+	for (unsigned i = 0; i < n; i++) {
+		struct reader *reader = workers[i].reader;
+
+		if (reader->r >= 0)
 			continue;
-		if (err && all[i].err) {
+		any = reader->r;
+		if (reader->r == -ECANCELED)
+			continue;
+		if (err) {
 			err_clear(err);
-			err->chain = TAKE(all[i].err->chain);
+			err->chain = TAKE(reader->err.chain);
 		}
-		return all[i].r;
+		break;
 	}
 	return any;
 }
 
-static int run_ring(struct ring *ring, int in_fd, int out_fd, const struct tar_sink *sink,
-		    struct digest_result *ret, struct err *err)
+static int run_workers(struct worker *workers, unsigned n, int in_fd, int out_fd, int64_t *ret_size, struct err *err)
 {
-	AUTO(err_clear) struct err fill_err = {};
-	struct hash_job hash = { .ring = ring, .id = ret->id };
-	struct walk_job walk = { .ring = ring, .sink = sink, .result = &ret->tar };
-	pthread_t hasher, walker;
-	int r, fill;
+	AUTO(ring_free) struct ring *ring = ring_new(n);
+	unsigned started = 0;
+	int r;
 
-	r = start_thread(&hasher, hash_thread, &hash, err);
-	if (r < 0)
-		return r;
-	r = start_thread(&walker, walk_thread, &walk, err);
-	if (r < 0) {
-		ring_stop(ring);
-		pthread_join(hasher, NULL);
-		err_clear(&hash.err);
-		return r;
+	r = start_workers(ring, workers, n, &started, err);
+	if (r >= 0) {
+		r = fill_ring(ring, in_fd, out_fd, ret_size, err);
+		if (r < 0)
+			ring_stop(ring);
 	}
-	fill = fill_ring(ring, in_fd, out_fd, &ret->size, &fill_err);
-	if (fill < 0)
-		ring_stop(ring);
-	pthread_join(hasher, NULL);
-	pthread_join(walker, NULL);
-	if (fill < 0 && fill != -ECANCELED && err) {
-		err_clear(err);
-		err->chain = TAKE(fill_err.chain);
-	}
-	r = choose_failure(fill, &hash, &walk, err);
-	err_clear(&hash.err);
-	err_clear(&walk.err);
+	for (unsigned i = 0; i < started; i++)
+		pthread_join(workers[i].thread, NULL);
+	r = choose_failure(r, workers, started, err);
+	for (unsigned i = 0; i < started; i++)
+		err_clear(&workers[i].reader->err);
 	return r;
 }
 
 int digest_archive(int in_fd, int out_fd, const struct tar_sink *sink, struct digest_result *ret,
 		   struct err *err)
 {
-	struct ring ring = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
-	AUTO(free) char *space = NULL;
+	struct hash_job hash = { .kind = HASH_SHA512, .name = ret->id };
+	struct walk_job walk = { .sink = sink, .result = &ret->tar };
+	struct worker workers[] = {
+		{ walk_thread, &walk, &walk.reader }, { hash_thread, &hash, &hash.reader },
+	};
 	int r;
 
 	r = digest_init(err);
 	if (r < 0)
 		return r;
 	*ret = (struct digest_result){};
-	space = xmalloc((size_t)SLOTS * SLOT_BYTES);
-	for (size_t i = 0; i < SLOTS; i++)
-		ring.slots[i].data = space + i * SLOT_BYTES;
-	r = run_ring(&ring, in_fd, out_fd, sink, ret, err);
+	r = run_workers(workers, ARRAY_LEN(workers), in_fd, out_fd, &ret->size, err);
 	if (r < 0)
 		free(TAKE(ret->tar.manifest));
 	return r;
 }
 
-int digest_file(int fd, char ret_id[7 + SHA512_HEX + 1], int64_t *ret_size, struct err *err)
+int digest_stream(int in_fd, int out_fd, unsigned kinds, struct digest_names *ret, struct err *err)
 {
-	AUTO(sha512_free) struct sha512 *hash = NULL;
-	AUTO(free) char *data = xmalloc(SLOT_BYTES);
-	size_t len;
+	struct hash_job jobs[HASH_KINDS] = {};
+	struct worker workers[HASH_KINDS];
+	unsigned n = 0;
 	int r;
 
 	r = digest_init(err);
 	if (r < 0)
 		return r;
-	hash = sha512_new();
-	*ret_size = 0;
-	do {
-		r = fd_read_upto(fd, data, SLOT_BYTES, &len);
-		if (r < 0)
-			return err_sys(err, r, "cannot read the image");
-		r = sha512_add(hash, data, len);
-		if (r < 0)
-			return err_sys(err, r, "cannot hash");
-		*ret_size += (int64_t)len;
-	} while (len == SLOT_BYTES);
-	r = hash_end(hash, ret_id);
-	return r < 0 ? err_sys(err, r, "cannot hash") : 0;
+	*ret = (struct digest_names){};
+	for (unsigned kind = 0; kind < HASH_KINDS; kind++) {
+		if (!(kinds & 1u << kind))
+			continue;
+		jobs[n] = (struct hash_job){ .kind = kind, .name = ret->name[kind] };
+		workers[n] = (struct worker){ hash_thread, &jobs[n], &jobs[n].reader };
+		n++;
+	}
+	return run_workers(workers, n, in_fd, out_fd, &ret->size, err);
 }

@@ -1,6 +1,6 @@
 #ifndef STORE_DIGEST_H
 #define STORE_DIGEST_H
-#include "store/sha512.h"
+#include "store/hash.h"
 #include "store/tarread.h"
 
 /* Gets the library ready, so that it needs no file later. */
@@ -10,7 +10,7 @@ int digest_init(struct err *err);
 int digest_tree_name(const char *key, char **ret, struct err *err);
 
 struct digest_result {
-	char id[7 + SHA512_HEX + 1];	/* "sha512-…" */
+	char id[HASH_NAME_MAX + 1];	/* "sha512-…" */
 	int64_t size;
 	struct tar_result tar;		/* of the archive; the caller frees tar.manifest */
 };
@@ -23,6 +23,11 @@ struct digest_result {
 int digest_archive(int in_fd, int out_fd, const struct tar_sink *sink, struct digest_result *ret,
 		   struct err *err);
 
-/* The hash alone, whatever the bytes are. */
-int digest_file(int fd, char ret_id[7 + SHA512_HEX + 1], int64_t *ret_size, struct err *err);
+struct digest_names {
+	char name[HASH_KINDS][HASH_NAME_MAX + 1];	/* "": was not asked for */
+	int64_t size;
+};
+
+/* The same without looking at what the bytes are. kinds: a bit (1 << HASH_…) for each hash to make. */
+int digest_stream(int in_fd, int out_fd, unsigned kinds, struct digest_names *ret, struct err *err);
 #endif

@@ -7,7 +7,7 @@
 #include "base/crash.h"
 #include "base/fd.h"
 #include "base/human.h"
-#include "spec/types.h"
+#include "spec/oci.h"
 
 #define AT(member) offsetof(struct image_info, member)
 static const struct json_field facts_fields[] = {
@@ -21,6 +21,14 @@ static const struct json_field facts_fields[] = {
 	{ "latest", JSON_BOOL, AT(latest), JSON_OMIT_EMPTY },
 	{ "verifiedBy", JSON_STRING, AT(verified_by), JSON_OMIT_EMPTY },
 	{ "source", JSON_STRING, AT(source), JSON_OMIT_EMPTY },
+	{ "format", JSON_STRING, AT(format), JSON_OMIT_EMPTY },
+	{ "digest", JSON_STRING, AT(digest), JSON_OMIT_EMPTY },
+	{ "configDigest", JSON_STRING, AT(config_digest), JSON_OMIT_EMPTY },
+	{ "layers", JSON_STRV, AT(layers), JSON_OMIT_EMPTY },
+	{ "etag", JSON_STRING, AT(etag), JSON_OMIT_EMPTY },
+	{ "lastModified", JSON_STRING, AT(last_modified), JSON_OMIT_EMPTY },
+	{ "maxAge", JSON_INT, AT(max_age), JSON_OMIT_EMPTY },
+	{ "checked", JSON_INT, AT(checked), JSON_OMIT_EMPTY },
 	{}
 };
 #undef AT
@@ -40,32 +48,93 @@ void image_infos_free(struct image_info *list, size_t n)
 
 struct image_info image_info_copy(const struct image_info *info)
 {
-	struct image_info copy = *info;
+	struct image_info copy = { .last_used = info->last_used };
 
-	copy.id = xstrdup(info->id);
-	copy.name = xstrdup(info->name);
-	copy.labels = labels_copy(info->labels, info->n_labels);
-	copy.tree = xstrdup(info->tree);
-	copy.verified_by = xstrdup(info->verified_by);
-	copy.source = xstrdup(info->source);
+	json_duplicate(facts_fields, info, &copy);
 	return copy;
 }
 
 static bool id_fits(const char *id, const char *key)
 {
-	return strlen(id) == IMAGE_ID_LEN && str_starts(id, key) &&
-	       strspn(id + IMAGE_KEY_LEN, "0123456789abcdef") == IMAGE_ID_LEN - IMAGE_KEY_LEN;
+	return id && strlen(id) == IMAGE_ID_LEN && image_id_check(id, NULL) >= 0 && (!key || str_starts(id, key));
 }
 
-static int facts_check(const struct image_info *i, const char *key, struct err *err)
+static bool hex_digits(const char *s, size_t n)
+{
+	return strspn(s, "0123456789abcdef") == n && !s[n];
+}
+
+/* "sha256:…" or "sha512:…" */
+static bool digest_valid(const char *s)
+{
+	return s && ((str_starts(s, "sha256:") && hex_digits(s + 7, 64)) ||
+		     (str_starts(s, "sha512:") && hex_digits(s + 7, 128)));
+}
+
+static int oci_check(const struct image_info *i, struct err *err)
+{
+	if (!i->format)
+		return i->layers || i->digest || i->config_digest
+			? err_set(err, -ERR_BAD_INPUT, "it has layers, but no format") : 0;
+	if (!str_eq(i->format, "oci"))
+		return err_set(err, -ERR_BAD_INPUT, "its format is not known");
+	if (!digest_valid(i->digest) || !digest_valid(i->config_digest))
+		return err_set(err, -ERR_BAD_INPUT, "a digest is none");
+	if (strv_len(i->layers) > OCI_LAYERS_MAX)
+		return err_set(err, -ERR_BAD_INPUT, "it has more than %d layers", OCI_LAYERS_MAX);
+	for (char **layer = i->layers; layer && *layer; layer++)
+		if (!store_blob_valid(*layer))
+			return err_set(err, -ERR_BAD_INPUT, "a layer's name is none");
+	return 0;
+}
+
+/* They go back to a server as headers. */
+static bool header_fits(const char *s)
+{
+	for (; s && *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return false;
+	return true;
+}
+
+int facts_check(const struct image_info *i, const char *key, struct err *err)
 {
 	if (!id_fits(i->id, key))
-		return err_set(err, -ERR_BAD_INPUT, "its ID is another image's");
+		return err_set(err, -ERR_BAD_INPUT, key ? "its ID is another image's" : "its ID is none");
+	if (!i->name)
+		return err_set(err, -ERR_BAD_INPUT, "it has no name");
 	if (i->size < 0 || i->tree_size < 0 || i->import_time < 0)
 		return err_set(err, -ERR_BAD_INPUT, "a size or time is negative");
 	if (i->tree && !store_tree_valid(i->tree))
 		return err_set(err, -ERR_BAD_INPUT, "its tree's name is none");
-	return 0;
+	if (i->max_age < 0 || i->checked < 0 || !header_fits(i->etag) || !header_fits(i->last_modified))
+		return err_set(err, -ERR_BAD_INPUT, "what the server said of it makes no sense");
+	return oci_check(i, err);
+}
+
+/* Which blob has the bytes of this digest. */
+static char *digest_key(const char *digest)
+{
+	char *key = xstrndup(digest, IMAGE_KEY_LEN);
+
+	*strchr(key, ':') = '-';
+	return key;
+}
+
+char **image_blobs(const struct image_info *info)
+{
+	char **blobs = NULL;
+
+	if (!info->format) {
+		strv_take(&blobs, store_key(info->id));
+		return blobs;
+	}
+	strv_take(&blobs, digest_key(info->digest));
+	strv_take(&blobs, digest_key(info->config_digest));
+	for (char **layer = info->layers; layer && *layer; layer++)
+		if (!strv_has(blobs, *layer))
+			strv_add(&blobs, *layer);
+	return blobs;
 }
 
 static int facts_read(int fd, const char *key, struct image_info *ret, struct err *err)
@@ -102,12 +171,10 @@ int facts_load(struct store *s, const char *key, struct image_info *ret, struct 
 	struct image_info info = {};
 	int r;
 
-	if (s->cas_fd < 0)
+	fd = cas_open(s->cas_fd, path, O_RDONLY, 0);
+	if (fd == -ENOENT)
 		return err_set(err, -ERR_NOT_FOUND, "there is no image '%s'", key);
-	fd = openat(s->cas_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 && errno == ENOENT)
-		return err_set(err, -ERR_NOT_FOUND, "there is no image '%s'", key);
-	r = fd < 0 ? err_sys(err, -errno, "cannot open it") : facts_read(fd, key, &info, err);
+	r = fd < 0 ? err_sys(err, fd, "cannot open it") : facts_read(fd, key, &info, err);
 	if (r < 0)
 		return err_wrap(err, r, "cannot read what is known of the image '%s'", key);
 	*ret = info;
@@ -123,20 +190,45 @@ int facts_save(struct store *s, const struct image_info *info, struct err *err)
 	AUTO(close) int fd = -1;
 	int r = 0;
 
-	fd = openat(s->cas_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = cas_open(s->cas_fd, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (fd < 0)
-		return err_sys(err, -errno, "cannot write '%s/cas/%s'", s->path, temporary);
+		return err_sys(err, fd, "cannot write '%s/cas/%s'", s->path, temporary);
 	r = fd_write_all(fd, text, strlen(text));
-	if (r >= 0 && (fchmod(fd, STORE_FACTS_MODE) < 0 || fsync(fd) < 0))
+	if (r >= 0 && (fchmod(fd, STORE_FILE_MODE) < 0 || fsync(fd) < 0))
 		r = -errno;
 	crash_at("facts-rename");
-	if (r >= 0 && renameat(s->cas_fd, temporary, s->cas_fd, path) < 0)
-		r = -errno;
+	if (r >= 0)
+		r = cas_rename(s->cas_fd, temporary, path);
 	if (r < 0)
-		(void)unlinkat(s->cas_fd, temporary, 0);
+		(void)cas_unlink(s->cas_fd, temporary, 0);
 	else
-		r = dir_sync(s->cas_fd, "image");
+		r = cas_sync_dir(s->cas_fd, "image");
 	return r < 0 ? err_sys(err, r, "cannot write '%s/cas/%s'", s->path, path) : 0;
+}
+
+static void take_text(char **to, char **from)
+{
+	if (!*to)
+		*to = TAKE(*from);
+}
+
+int facts_add(struct store *s, struct image_info *info, struct err *err)
+{
+	AUTO(image_info_clear) struct image_info old = {};
+	AUTO(free) char *key = store_key(info->id);
+
+	info->import_time = info->last_used = time_now();
+	if (facts_load(s, key, &old, NULL) >= 0) {
+		/* Whoever signed it signed it for that name. */
+		if (str_eq(old.name, info->name))
+			take_text(&info->verified_by, &old.verified_by);
+		take_text(&info->source, &old.source);
+		if (!info->tree && old.tree) {
+			info->tree = TAKE(old.tree);
+			info->tree_size = old.tree_size;
+		}
+	}
+	return facts_save(s, info, err);
 }
 
 int facts_remove(struct store *s, const char *key, struct err *err)
@@ -145,9 +237,10 @@ int facts_remove(struct store *s, const char *key, struct err *err)
 	int r;
 
 	crash_at("facts-unlink");
-	if (unlinkat(s->cas_fd, path, 0) < 0)
-		return errno == ENOENT ? err_set(err, -ERR_NOT_FOUND, "there is no image '%s'", key)
-				       : err_sys(err, -errno, "cannot remove '%s/cas/%s'", s->path, path);
-	r = dir_sync(s->cas_fd, "image");
+	r = cas_unlink(s->cas_fd, path, 0);
+	if (r == -ENOENT)
+		return err_set(err, -ERR_NOT_FOUND, "there is no image '%s'", key);
+	if (r >= 0)
+		r = cas_sync_dir(s->cas_fd, "image");
 	return r < 0 ? err_sys(err, r, "cannot remove '%s/cas/%s'", s->path, path) : 0;
 }

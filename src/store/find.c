@@ -8,7 +8,7 @@
 #include "store/facts.h"
 #include "store/names.h"
 
-enum { PREFIX_MIN = 7 + 2 };
+enum { PREFIX_MIN = 7 + 2, SHA256_DIGEST_LEN = 7 + 64 };
 
 struct list {
 	struct store *store;
@@ -71,13 +71,19 @@ int store_list(struct store *s, struct image_info **ret, size_t *ret_n, size_t *
 	return 0;
 }
 
+/* "sha512-" or "sha256-", or as OCI writes a digest. */
+static bool looks_like_hash(const char *text)
+{
+	return (str_starts(text, "sha512") || str_starts(text, "sha256")) && (text[6] == '-' || text[6] == ':');
+}
+
 static int prefix_check(const char *prefix, struct err *err)
 {
-	if (!str_starts(prefix, "sha512-"))
+	if (!looks_like_hash(prefix))
 		return err_set(err, -ERR_BAD_INPUT, "wrong key prefix");
 	if (strlen(prefix) < PREFIX_MIN)
 		return err_set(err, -ERR_BAD_INPUT, "image ID too short");
-	return image_id_check(prefix, err);
+	return 0;
 }
 
 struct prefix_search {
@@ -117,13 +123,42 @@ static int find_key(struct store *s, const char *prefix, char **ret, struct err 
 	return err_set(err, -ERR_AMBIGUOUS, "ambiguous image ID: \"%s\"", prefix);
 }
 
-int store_find_id(struct store *s, const char *prefix, struct image_info *ret, struct err *err)
+/* The digest of the manifest that an OCI image was fetched by. prefix: "sha256:" and some digits */
+static int find_digest(struct store *s, const char *prefix, struct image_info *ret, struct err *err)
+{
+	struct image_info *list = NULL, *found = NULL;
+	size_t n = 0, matches = 0;
+	int r;
+
+	if (strspn(prefix + 7, "0123456789abcdef") != strlen(prefix + 7) || strlen(prefix) > SHA256_DIGEST_LEN)
+		return err_set(err, -ERR_BAD_INPUT, "'%s' is not the digest of a manifest", prefix);
+	r = store_list(s, &list, &n, NULL, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		if (list[i].digest && str_starts(list[i].digest, prefix)) {
+			found = &list[i];
+			matches++;
+		}
+	if (!matches) {
+		r = err_set(err, -ERR_NOT_FOUND, "no image IDs found");
+	} else if (matches > 1) {
+		r = err_set(err, -ERR_AMBIGUOUS, "ambiguous image ID: \"%s\"", prefix);
+	} else {
+		*ret = *found;
+		*found = (struct image_info){};
+	}
+	image_infos_free(list, n);
+	return r;
+}
+
+static int find_image_id(struct store *s, const char *prefix, struct image_info *ret, struct err *err)
 {
 	struct image_info info = {};
 	AUTO(free) char *key = NULL;
 	int r;
 
-	r = prefix_check(prefix, err);
+	r = image_id_check(prefix, err);
 	if (r >= 0 && strlen(prefix) >= IMAGE_KEY_LEN)
 		key = store_key(prefix);
 	else if (r >= 0)
@@ -142,6 +177,23 @@ int store_find_id(struct store *s, const char *prefix, struct image_info *ret, s
 	}
 	*ret = info;
 	return 0;
+}
+
+int store_find_id(struct store *s, const char *prefix, struct image_info *ret, struct err *err)
+{
+	AUTO(free) char *hash = xstrdup(prefix);
+	int r;
+
+	r = prefix_check(prefix, err);
+	if (r < 0)
+		return r;
+	/* The ID of an OCI image is the SHA-512 of its manifest, so that one needs no search. */
+	if (str_starts(hash, "sha512")) {
+		hash[6] = '-';
+		return find_image_id(s, hash, ret, err);
+	}
+	hash[6] = ':';
+	return find_digest(s, hash, ret, err);
 }
 
 static bool labels_fit(const struct image_info *i, const struct label *labels, size_t n)
@@ -214,7 +266,7 @@ int store_find(struct store *s, const char *text, struct image_info *ret, struct
 	size_t n = 0;
 	int r;
 
-	if (str_starts(text, "sha512-")) {
+	if (looks_like_hash(text)) {
 		r = store_find_id(s, text, ret, err);
 		return r < 0 ? err_wrap(err, r, "cannot resolve image ID") : 0;
 	}

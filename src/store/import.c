@@ -96,57 +96,6 @@ int import_finish(struct import *i, struct import_result *ret, struct err *err)
 	return 0;
 }
 
-static void take_text(char **to, char **from)
-{
-	if (!*to)
-		*to = TAKE(*from);
-}
-
-/* Fills in what the import knows, and of an image that is already there what the caller does not. */
-static void fill_info(struct import *i, const char *key, struct image_info *info)
-{
-	AUTO(image_info_clear) struct image_info old = {};
-
-	free(info->id);
-	info->id = xstrdup(i->reply.id);
-	info->import_time = info->last_used = time_now();
-	info->size = i->reply.size;
-	free(TAKE(info->tree));
-	info->tree_size = 0;
-	if (i->with_tree) {
-		info->tree = xstrdup(i->reply.tree);
-		info->tree_size = i->reply.tree_size;
-	}
-	if (facts_load(i->store, key, &old, NULL) < 0)
-		return;
-	take_text(&info->verified_by, &old.verified_by);
-	take_text(&info->source, &old.source);
-	if (!info->tree && old.tree) {
-		info->tree = TAKE(old.tree);
-		info->tree_size = old.tree_size;
-	}
-}
-
-/*
- * A blob that is there already is replaced: it has the same bytes, unless it
- * rotted, and then fetching the image anew is the cure.
- */
-static int publish_file(struct import *i, struct temp_file *file, const char *kind, const char *key,
-			struct err *err)
-{
-	AUTO(free) char *path = store_sharded(kind, key);
-	AUTO(free) char *dir = xasprintf("%s/sha512/%.2s", kind, key + strlen("sha512-"));
-	int r;
-
-	r = store_make_shard(i->store, kind, key, err);
-	if (r >= 0)
-		r = temp_file_publish(i->store, file, path, err);
-	if (r < 0)
-		return r;
-	r = dir_sync(i->store->cas_fd, dir);
-	return r < 0 ? err_sys(err, r, "cannot sync '%s/cas/%s'", i->store->path, dir) : 0;
-}
-
 int import_commit(struct import *i, struct image_info *info, struct err *err)
 {
 	AUTO(free) char *key = store_key(i->reply.id);
@@ -160,17 +109,25 @@ int import_commit(struct import *i, struct image_info *info, struct err *err)
 	if (r >= 0 && syncfs(i->blob.fd) < 0)
 		r = err_sys(err, -errno, "cannot write the image to disk");
 	if (r >= 0)
-		r = publish_file(i, &i->blob, "blob", key, err);
+		r = temp_file_keep(i->store, &i->blob, "blob", key, err);
 	if (r >= 0)
-		r = publish_file(i, &i->manifest, "imageManifest", key, err);
+		r = temp_file_keep(i->store, &i->manifest, "imageManifest", key, err);
 	if (r >= 0 && i->with_tree)
 		r = temp_tree_publish(i->store, &i->tree, i->reply.tree, TEMP_KEEP_OLD, err);
 	if (r >= 0)
 		r = names_add(i->store, info->name, key, err);
 	if (r < 0)
 		return r;
-	fill_info(i, key, info);
-	return facts_save(i->store, info, err);
+	free(info->id);
+	info->id = xstrdup(i->reply.id);
+	info->size = i->reply.size;
+	free(TAKE(info->tree));
+	info->tree_size = 0;
+	if (i->with_tree) {
+		info->tree = xstrdup(i->reply.tree);
+		info->tree_size = i->reply.tree_size;
+	}
+	return facts_add(i->store, info, err);
 }
 
 void import_free(struct import *i)

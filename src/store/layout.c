@@ -10,17 +10,17 @@
 #include "base/path.h"
 #include "spec/types.h"
 
-enum { DATA_DIR_MODE = 02750, KEY_DIGITS = IMAGE_KEY_LEN - 7 };
+enum { DATA_DIR_MODE = 02750, PREFIX_LEN = 7, KEY_DIGITS = IMAGE_KEY_LEN - PREFIX_LEN };
 
-static const char hash_prefix[] = "sha512-", tree_prefix[] = "deps-";
+static const char image_prefix[] = "sha512-", tree_prefix[] = "deps-";
+static const char *const blob_prefixes[] = { "sha512-", "sha256-" };
 
 static const char *const directories[] = {
-	"cas", "cas/blob", "cas/blob/sha512", "cas/imageManifest", "cas/imageManifest/sha512", "cas/image",
-	"cas/name", "cas/tmp",
+	"blob", "blob/sha512", "blob/sha256", "imageManifest", "imageManifest/sha512", "image", "name", "tmp",
 };
 
 /* Hands a directory that root just made to the group rkt, where there is one. */
-static int give_to_group(int dir_fd, const char *path)
+static int give_to_group(int dir_fd)
 {
 	const struct group *group;
 
@@ -31,17 +31,20 @@ static int give_to_group(int dir_fd, const char *path)
 		log_debug("group \"rkt\" not found, will use default gid when rendering images");
 		return 0;
 	}
-	return fchownat(dir_fd, path, (uid_t)-1, group->gr_gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	return fchown(dir_fd, (uid_t)-1, group->gr_gid) < 0 ? -errno : 0;
 }
 
-static int make_directory(int dir_fd, const char *path, mode_t mode)
+/* One whose parent is not within reach of the group. */
+static int make_top_dir(int dir_fd, const char *path, mode_t mode)
 {
+	AUTO(close) int fd = -1;
 	int r;
 
 	r = dir_make(dir_fd, path, mode);
-	if (r == -EEXIST)
-		return 0;
-	return r < 0 ? r : give_to_group(dir_fd, path);
+	if (r < 0)
+		return r == -EEXIST ? 0 : r;
+	r = dir_open(dir_fd, path, &fd);
+	return r < 0 ? r : give_to_group(fd);
 }
 
 static int make_data_dir(const char *path, struct err *err)
@@ -56,27 +59,42 @@ static int make_data_dir(const char *path, struct err *err)
 	if (parent)
 		r = dir_make_all(AT_FDCWD, parent, 0755);
 	if (r >= 0)
-		r = make_directory(AT_FDCWD, path, DATA_DIR_MODE);
+		r = make_top_dir(AT_FDCWD, path, DATA_DIR_MODE);
 	return r < 0 ? err_sys(err, r, "cannot make the data directory '%s'", path) : 0;
 }
 
-static int make_layout(struct store *s, int data_fd, struct err *err)
+/* A directory of the store's, for the group rkt. Where something is already, it is as it is. */
+static int make_store_dir(struct store *s, const char *path)
 {
+	AUTO(close) int fd = -1;
+	int r;
+
+	r = cas_make_dir(s->cas_fd, path, STORE_DIR_MODE);
+	if (r < 0)
+		return r == -EEXIST ? 0 : r;
+	fd = cas_open(s->cas_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	return fd < 0 ? fd : give_to_group(fd);
+}
+
+static int make_layout(struct store *s, struct err *err)
+{
+	AUTO(close) int tmp_fd = -1;
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(directories); i++) {
-		r = make_directory(data_fd, directories[i], STORE_DIR_MODE);
+		r = make_store_dir(s, directories[i]);
 		if (r < 0)
-			return err_sys(err, r, "cannot make the directory '%s/%s'", s->path, directories[i]);
+			return err_sys(err, r, "cannot make the directory '%s/cas/%s'", s->path, directories[i]);
 	}
 	/* Only root fills it, so it must not become anybody else's. */
 	if (geteuid() == 0) {
-		r = dir_make(data_fd, "cas/tree", STORE_TREE_MODE);
+		r = cas_make_dir(s->cas_fd, "tree", STORE_TREE_MODE);
 		if (r < 0 && r != -EEXIST)
 			return err_sys(err, r, "cannot make the directory '%s/cas/tree'", s->path);
 	}
-	if (faccessat(data_fd, "cas/tmp", W_OK | X_OK, AT_EACCESS) < 0)
-		return err_sys(err, -errno, "cannot write to the store '%s/cas'", s->path);
+	tmp_fd = cas_open(s->cas_fd, "tmp", O_PATH | O_DIRECTORY, 0);
+	if (tmp_fd < 0 || faccessat(tmp_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return err_sys(err, tmp_fd < 0 ? tmp_fd : -errno, "cannot write to the store '%s/cas'", s->path);
 	return 0;
 }
 
@@ -96,15 +114,17 @@ int store_open(const char *data_dir, enum store_mode mode, struct store **ret, s
 	}
 	data_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = data_fd < 0 ? -errno : 0;
-	if (r >= 0 && mode == STORE_WRITE) {
-		r = make_layout(s, data_fd, err);
-		if (r < 0)
-			return r;
-	}
+	if (r >= 0 && mode == STORE_WRITE)
+		r = make_top_dir(data_fd, "cas", STORE_DIR_MODE);
 	if (r >= 0)
 		r = dir_open(data_fd, "cas", &s->cas_fd);
 	if (r < 0 && !(r == -ENOENT && mode == STORE_READ))
 		return err_sys(err, r, "cannot open the data directory '%s'", s->path);
+	if (mode == STORE_WRITE) {
+		r = make_layout(s, err);
+		if (r < 0)
+			return r;
+	}
 	*ret = TAKE(s);
 	return 0;
 }
@@ -122,14 +142,21 @@ void store_close(struct store *s)
 
 static bool digits_follow(const char *s, const char *prefix)
 {
-	size_t n = strlen(prefix);
-
-	return str_starts(s, prefix) && strspn(s + n, "0123456789abcdef") == KEY_DIGITS && !s[n + KEY_DIGITS];
+	return str_starts(s, prefix) && strspn(s + PREFIX_LEN, "0123456789abcdef") == KEY_DIGITS &&
+	       !s[PREFIX_LEN + KEY_DIGITS];
 }
 
 bool store_key_valid(const char *name)
 {
-	return digits_follow(name, hash_prefix);
+	return digits_follow(name, image_prefix);
+}
+
+bool store_blob_valid(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(blob_prefixes); i++)
+		if (digits_follow(name, blob_prefixes[i]))
+			return true;
+	return false;
 }
 
 bool store_tree_valid(const char *name)
@@ -142,24 +169,29 @@ char *store_key(const char *id)
 	return xstrndup(id, IMAGE_KEY_LEN);
 }
 
+char *store_shard(const char *kind, const char *key)
+{
+	return xasprintf("%s/%.*s/%.2s", kind, PREFIX_LEN - 1, key, key + PREFIX_LEN);
+}
+
 char *store_sharded(const char *kind, const char *key)
 {
-	return xasprintf("%s/sha512/%.2s/%s", kind, key + strlen(hash_prefix), key);
+	AUTO(free) char *shard = store_shard(kind, key);
+
+	return xasprintf("%s/%s", shard, key);
 }
 
 int store_make_shard(struct store *s, const char *kind, const char *key, struct err *err)
 {
-	AUTO(free) char *parent = xasprintf("%s/sha512", kind);
-	AUTO(free) char *path = xasprintf("%s/%.2s", parent, key + strlen(hash_prefix));
+	AUTO(free) char *path = store_shard(kind, key);
+	AUTO(free) char *parent = xstrndup(path, strlen(path) - 3);
 	int r;
 
-	r = dir_make(s->cas_fd, path, STORE_DIR_MODE);
-	if (r == -EEXIST)
+	if (cas_look(s->cas_fd, path) == 0)
 		return 0;
+	r = make_store_dir(s, path);
 	if (r >= 0)
-		r = give_to_group(s->cas_fd, path);
-	if (r >= 0)
-		r = dir_sync(s->cas_fd, parent);
+		r = cas_sync_dir(s->cas_fd, parent);
 	return r < 0 ? err_sys(err, r, "cannot make the directory '%s/cas/%s'", s->path, path) : 0;
 }
 
@@ -173,7 +205,8 @@ int store_tree_dir(struct store *s, int *ret_fd, struct err *err)
 		*ret_fd = s->tree_fd;
 		return 0;
 	}
-	r = s->cas_fd < 0 ? -ENOENT : dir_open(s->cas_fd, "tree", &fd);
+	fd = cas_open(s->cas_fd, "tree", O_RDONLY | O_DIRECTORY, 0);
+	r = fd < 0 ? fd : 0;
 	if (r >= 0 && fstat(fd, &st) < 0)
 		r = -errno;
 	if (r == -ENOENT)
@@ -193,9 +226,9 @@ int store_each(int dir_fd, const char *path, int (*each)(void *arg, int dir_fd, 
 	struct dirent *entry;
 	int fd, r;
 
-	r = dir_open(dir_fd, path, &fd);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+	fd = path_open_beneath(dir_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
 	dir = fdopendir(fd);
 	if (!dir) {
 		close(fd);

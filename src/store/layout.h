@@ -1,5 +1,6 @@
 #ifndef STORE_LAYOUT_H
 #define STORE_LAYOUT_H
+#include "store/cas.h"
 #include "store/store.h"
 /*
  * What the files of this folder share: where things lie, and the locks.
@@ -13,8 +14,7 @@
 enum {
 	STORE_DIR_MODE = 02770,
 	STORE_TREE_MODE = 02700,
-	STORE_FILE_MODE = 0660,
-	STORE_FACTS_MODE = 0640,		/* says who signed an image: the owner's word alone */
+	STORE_FILE_MODE = 0640,			/* what root kept is root's word alone, as who signed an image */
 	FACTS_MAX_BYTES = 256 << 10,
 };
 
@@ -29,11 +29,13 @@ struct store {
 
 /* The first IMAGE_KEY_LEN bytes of an ID; the caller frees it. */
 char *store_key(const char *id);
-bool store_key_valid(const char *name);		/* "sha512-" and 64 lower-case hex digits, no more */
+bool store_key_valid(const char *name);		/* of an image: "sha512-" and 64 lower-case hex digits, no more */
+bool store_blob_valid(const char *name);	/* the same, also with "sha256-" */
 bool store_tree_valid(const char *name);	/* "deps-sha512-" and 64 of them */
 
-/* "blob/sha512/XX/KEY", below cas; the caller frees it. */
+/* "blob/sha512/XX/KEY" and its directory, below cas; the caller frees it. */
 char *store_sharded(const char *kind, const char *key);
+char *store_shard(const char *kind, const char *key);
 
 /* Makes the directory that a sharded path lies in, and that lasting. */
 int store_make_shard(struct store *s, const char *kind, const char *key, struct err *err);

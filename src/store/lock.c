@@ -10,7 +10,17 @@
 #include "base/human.h"
 #include "base/log.h"
 
-enum { LOCK_MODE = 0660, PATIENCE_SECONDS = 1 };
+enum { LOCK_MODE = 0660, PATIENCE_SECONDS = 1, MISSED_MAX = 100 };
+
+/* Reading is enough to lock it, whoever made it. */
+static int open_lock_file(struct store *s, const char *path)
+{
+	int fd = cas_open(s->cas_fd, path, O_RDONLY | O_CREAT | O_EXCL, LOCK_MODE);
+
+	if (fd >= 0)
+		(void)fchmod(fd, LOCK_MODE);
+	return fd == -EEXIST ? cas_open(s->cas_fd, path, O_RDONLY, 0) : fd;
+}
 
 static int open_lock(struct store *s, struct err *err)
 {
@@ -18,13 +28,9 @@ static int open_lock(struct store *s, struct err *err)
 
 	if (s->lock_fd >= 0 || s->cas_fd < 0)
 		return 0;
-	fd = openat(s->cas_fd, "lock", O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
-	if (fd >= 0)
-		(void)fchmod(fd, LOCK_MODE);
-	else if (errno == EEXIST)
-		fd = openat(s->cas_fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = open_lock_file(s, "lock");
 	if (fd < 0)
-		return err_sys(err, -errno, "cannot open '%s/cas/lock'", s->path);
+		return err_sys(err, fd, "cannot open '%s/cas/lock'", s->path);
 	s->lock_fd = fd;
 	return 0;
 }
@@ -114,4 +120,72 @@ void store_unlock_exclusive(struct store *s)
 {
 	if (s->lock_fd >= 0)
 		(void)flock(s->lock_fd, s->shared ? LOCK_SH : LOCK_UN);
+}
+
+/* --- one blob ------------------------------------------------------------------ */
+
+static char *blob_lock_path(const char *key)
+{
+	return xasprintf("tmp/lock-%s", key);
+}
+
+/* Is this still the file of that name? Whoever had the lock before took it away. */
+static bool is_named(struct store *s, const char *path, int fd)
+{
+	AUTO(close) int now_fd = cas_open(s->cas_fd, path, O_RDONLY, 0);
+	struct stat st, now;
+
+	return now_fd >= 0 && fstat(fd, &st) == 0 && fstat(now_fd, &now) == 0 && st.st_ino == now.st_ino &&
+	       st.st_dev == now.st_dev;
+}
+
+static int lock_blob(struct store *s, const char *key, bool wait, int *ret_fd)
+{
+	AUTO(free) char *path = blob_lock_path(key), *what = xasprintf("fetch the blob '%s'", key);
+	int missed = 0;
+
+	for (;;) {
+		AUTO(close) int fd = open_lock_file(s, path);
+		int r;
+
+		if (fd == -ENOENT && ++missed < MISSED_MAX)
+			continue;	/* it went between two looks */
+		if (fd < 0)
+			return fd;
+		r = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+		if (r == -EWOULDBLOCK && wait)
+			r = wait_for_lock(fd, LOCK_EX, what);
+		if (r < 0)
+			return r;
+		if (is_named(s, path, fd)) {
+			*ret_fd = TAKE_FD(fd);
+			return 0;
+		}
+	}
+}
+
+int store_lock_blob(struct store *s, const char *key, bool wait, int *ret_fd, struct err *err)
+{
+	int r;
+
+	if (!store_blob_valid(key))
+		return err_set(err, -ERR_BAD_INPUT, "'%s' is no blob's name", key);
+	/* A sweep would take the file away. */
+	r = store_use(s, err);
+	if (r < 0)
+		return r;
+	r = lock_blob(s, key, wait, ret_fd);
+	if (r == -EWOULDBLOCK)
+		return err_set(err, r, "another rkt is fetching the blob '%s'", key);
+	return r < 0 ? err_sys(err, r, "cannot lock the blob '%s'", key) : 0;
+}
+
+void store_unlock_blob(struct store *s, const char *key, int *fd)
+{
+	AUTO(free) char *path = blob_lock_path(key);
+
+	if (*fd >= 0)
+		(void)cas_unlink(s->cas_fd, path, 0);
+	close_auto(fd);
+	*fd = -1;
 }

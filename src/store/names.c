@@ -37,27 +37,28 @@ int names_add(struct store *s, const char *name, const char *key, struct err *er
 	if (r < 0)
 		return r;
 	link = xasprintf("%s/%s", dir, key);
-	r = dir_make(s->cas_fd, dir, STORE_DIR_MODE);
+	r = cas_make_dir(s->cas_fd, dir, STORE_DIR_MODE);
 	if (r >= 0)
-		r = dir_sync(s->cas_fd, "name");
+		r = cas_sync_dir(s->cas_fd, "name");
 	crash_at("name-link");
-	if ((r >= 0 || r == -EEXIST) && symlinkat(target, s->cas_fd, link) < 0)
-		r = -errno;
 	if (r >= 0 || r == -EEXIST)
-		r = dir_sync(s->cas_fd, dir);
+		r = cas_symlink(s->cas_fd, target, link);
+	if (r >= 0 || r == -EEXIST)
+		r = cas_sync_dir(s->cas_fd, dir);
 	return r < 0 ? err_sys(err, r, "cannot write '%s/cas/%s'", s->path, link) : 0;
 }
 
 int names_remove(struct store *s, const char *name, const char *key)
 {
 	AUTO(free) char *dir = NULL, *link = NULL;
+	int r;
 
 	if (names_path(name, &dir, NULL) < 0)
 		return 0;
 	link = xasprintf("%s/%s", dir, key);
-	if (unlinkat(s->cas_fd, link, 0) < 0 && errno != ENOENT)
-		return -errno;
-	if (unlinkat(s->cas_fd, dir, AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY)
-		return -errno;
-	return 0;
+	r = cas_unlink(s->cas_fd, link, 0);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = cas_unlink(s->cas_fd, dir, AT_REMOVEDIR);
+	return r == -ENOENT || r == -ENOTEMPTY ? 0 : r;
 }

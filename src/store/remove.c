@@ -9,13 +9,101 @@
 #include "store/names.h"
 #include "store/temp.h"
 
+/* --- sets of names ------------------------------------------------------------- */
+
+struct names {
+	char **list;
+	size_t n, room;
+};
+
+static void names_take(struct names *names, char *name)
+{
+	if (names->n == names->room) {
+		names->room = names->room ? 2 * names->room : 64;
+		names->list = xreallocarray(names->list, names->room, sizeof(*names->list));
+	}
+	names->list[names->n++] = name;
+}
+
+static void names_clear(struct names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->list[i]);
+	free(names->list);
+	*names = (struct names){};
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void names_sort(struct names *names)
+{
+	if (names->n)
+		qsort(names->list, names->n, sizeof(*names->list), by_name);
+}
+
+/* Of sorted ones. */
+static bool names_have(const struct names *names, const char *name)
+{
+	return names->n && bsearch(&name, names->list, names->n, sizeof(*names->list), by_name);
+}
+
+/* What images consist of. */
+struct used {
+	struct names trees, blobs;
+	bool unknown;		/* the facts of one cannot be read, and with them what it consists of */
+};
+
+static void used_clear(struct used *u)
+{
+	names_clear(&u->trees);
+	names_clear(&u->blobs);
+}
+static inline void used_clear_auto(struct used *u) { used_clear(u); }
+
+static void used_add(struct used *u, const struct image_info *info)
+{
+	char **blobs = image_blobs(info);
+
+	for (size_t i = 0; blobs[i]; i++)
+		names_take(&u->blobs, blobs[i]);
+	free(blobs);
+	if (info->tree)
+		names_take(&u->trees, xstrdup(info->tree));
+}
+
+static int used_collect(struct store *s, struct used *ret, struct err *err)
+{
+	struct image_info *list = NULL;
+	size_t n = 0, bad = 0;
+	int r;
+
+	r = store_list(s, &list, &n, &bad, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		used_add(ret, &list[i]);
+	ret->unknown = bad > 0;
+	names_sort(&ret->blobs);
+	names_sort(&ret->trees);
+	image_infos_free(list, n);
+	return 0;
+}
+
+/* --- one image ----------------------------------------------------------------- */
+
 static void drop_sharded(struct store *s, const char *kind, const char *key, bool *left)
 {
 	AUTO(free) char *path = store_sharded(kind, key);
 
+	int r;
+
 	crash_at("blob-unlink");
-	if (unlinkat(s->cas_fd, path, 0) < 0 && errno != ENOENT) {
-		log_warn("cannot remove '%s/cas/%s': %s", s->path, path, strerror(errno));
+	r = cas_unlink(s->cas_fd, path, 0);
+	if (r < 0 && r != -ENOENT) {
+		log_warn("cannot remove '%s/cas/%s': %s", s->path, path, strerror(-r));
 		*left = true;
 	}
 }
@@ -34,6 +122,21 @@ static int drop_tree(struct store *s, const char *tree, struct err *err)
 		return errno == ENOENT ? 0 : err_sys(err, -errno, "cannot remove the tree '%s'", tree);
 	r = tree_remove(tree_fd, work);
 	return r < 0 ? err_sys(err, r, "cannot remove the tree '%s'", tree) : 0;
+}
+
+/* Those that no other image consists of; in doubt a later sweep takes them. */
+static void drop_blobs(struct store *s, const struct image_info *info, bool *left)
+{
+	AUTO(strv_free) char **blobs = image_blobs(info);
+	AUTO(used_clear) struct used others = {};
+
+	if (used_collect(s, &others, NULL) < 0 || others.unknown) {
+		*left = true;
+		return;
+	}
+	for (char **key = blobs; *key; key++)
+		if (!names_have(&others.blobs, *key))
+			drop_sharded(s, "blob", *key, left);
 }
 
 int store_remove(struct store *s, const struct image_info *info, bool (*in_use)(void *arg, const char *tree),
@@ -58,7 +161,7 @@ int store_remove(struct store *s, const struct image_info *info, bool (*in_use)(
 			log_debug("%s", words);	/* the group rkt may remove images, but no trees */
 			left = true;
 		}
-		drop_sharded(s, "blob", key, &left);
+		drop_blobs(s, info, &left);
 		drop_sharded(s, "imageManifest", key, &left);
 	}
 	store_unlock_exclusive(s);
@@ -67,13 +170,14 @@ int store_remove(struct store *s, const struct image_info *info, bool (*in_use)(
 	return r;
 }
 
+/* --- what is left over --------------------------------------------------------- */
+
 struct sweep {
 	struct store *store;
 	bool (*in_use)(void *arg, const char *tree);
 	void *arg;
-	char **trees;		/* that images name */
+	struct used used;
 	int first;		/* failure; the sweep goes on over it */
-	bool bad;		/* images whose facts cannot be read, and with them their trees' names */
 };
 
 static void note(struct sweep *w, int r, const char *what)
@@ -90,13 +194,29 @@ static bool has_facts(struct store *s, const char *key)
 	AUTO(free) char *path = xasprintf("image/%s", key);
 
 	/* In doubt there are some. */
-	return faccessat(s->cas_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+	return cas_look(s->cas_fd, path) != -ENOENT;
 }
 
 static int sweep_tmp(void *arg, int dir_fd, const char *name)
 {
 	if (temp_abandoned(dir_fd, name))
 		note(arg, tree_remove(dir_fd, name), name);
+	return 0;
+}
+
+static int sweep_blob(void *arg, int dir_fd, const char *name)
+{
+	struct sweep *w = arg;
+
+	if (store_blob_valid(name) && (w->used.unknown || names_have(&w->used.blobs, name)))
+		return 0;
+	note(w, tree_remove(dir_fd, name), name);
+	return 0;
+}
+
+static int sweep_blobs(void *arg, int dir_fd, const char *name)
+{
+	note(arg, store_each(dir_fd, name, sweep_blob, arg), name);
 	return 0;
 }
 
@@ -133,26 +253,9 @@ static int sweep_tree(void *arg, int dir_fd, const char *name)
 			note(w, tree_remove(dir_fd, name), name);
 		return 0;
 	}
-	if (w->bad || strv_has(w->trees, name) || (w->in_use && w->in_use(w->arg, name)))
+	if (w->used.unknown || names_have(&w->used.trees, name) || (w->in_use && w->in_use(w->arg, name)))
 		return 0;
 	note(w, drop_tree(w->store, name, NULL), name);
-	return 0;
-}
-
-static int collect_trees(struct sweep *w, struct err *err)
-{
-	struct image_info *list = NULL;
-	size_t n = 0, bad = 0;
-	int r;
-
-	r = store_list(w->store, &list, &n, &bad, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < n; i++)
-		if (list[i].tree)
-			strv_add(&w->trees, list[i].tree);
-	w->bad = bad > 0;
-	image_infos_free(list, n);
 	return 0;
 }
 
@@ -166,10 +269,11 @@ int store_sweep(struct store *s, bool (*in_use)(void *arg, const char *tree), vo
 	r = store_try_exclusive(s, err);
 	if (r < 0)
 		return r == -EWOULDBLOCK ? 0 : r;
-	r = collect_trees(&w, err);
+	r = used_collect(s, &w.used, err);
 	if (r >= 0) {
 		note(&w, store_each(s->cas_fd, "tmp", sweep_tmp, &w), "tmp");
-		note(&w, store_each(s->cas_fd, "blob/sha512", sweep_shard, &w), "blob");
+		note(&w, store_each(s->cas_fd, "blob/sha512", sweep_blobs, &w), "blob");
+		note(&w, store_each(s->cas_fd, "blob/sha256", sweep_blobs, &w), "blob");
 		note(&w, store_each(s->cas_fd, "imageManifest/sha512", sweep_shard, &w), "imageManifest");
 		note(&w, store_each(s->cas_fd, "name", sweep_name, &w), "name");
 		if (store_tree_dir(s, &tree_fd, NULL) >= 0)
@@ -177,7 +281,7 @@ int store_sweep(struct store *s, bool (*in_use)(void *arg, const char *tree), vo
 		if (w.first)
 			r = err_sys(err, w.first, "cannot remove everything that is left over in '%s/cas'", s->path);
 	}
-	strv_free(w.trees);
+	used_clear(&w.used);
 	store_unlock_exclusive(s);
 	return r;
 }

@@ -78,7 +78,11 @@ void image_info_clear(struct image_info *i);
 static inline void image_info_clear_auto(struct image_info *i) { image_info_clear(i); }
 void image_infos_free(struct image_info *list, size_t n);
 
-/* By full ID or unambiguous prefix. -ERR_NOT_FOUND, -ERR_AMBIGUOUS, -ERR_BAD_INPUT (no hash, or too short). */
+/*
+ * By full ID or unambiguous prefix, or by that of an OCI manifest's digest ("sha256:…", also written "sha256-…").
+ * -ERR_NOT_FOUND, -ERR_AMBIGUOUS, -ERR_BAD_INPUT (no hash, or
+ * too short).
+ */
 int store_find_id(struct store *s, const char *prefix, struct image_info *ret, struct err *err);
 
 /*
@@ -157,13 +161,20 @@ DEFINE_AUTO(struct import *, import_free)
 
 /*
  * A blob of an OCI image on its way into the store: what is written to the stream is hashed and kept by
- * rkt-unpack. Nothing is visible until blob_add_commit(), which publishes it under key (the caller compared
- * key with what came out). Blobs that no image names go with a sweep.
+ * rkt-unpack. Nothing is visible until blob_add_commit(), which publishes it under key. Blobs that no image
+ * names go with a sweep, but not while the store that added them is open.
  */
 struct blob_add;
-struct blob_digests { char sha256[7 + 64 + 1], sha512[7 + 128 + 1]; int64_t size; };	/* "sha256-…", "sha512-…" */
-int blob_add_start(struct store *s, int unpack_exe_fd, struct blob_add **ret, int *ret_stream_fd, struct err *err);
+struct blob_digests {			/* "sha256-…", "sha512-…"; "": was not asked for */
+	char sha256[7 + 64 + 1], sha512[7 + 128 + 1];
+	int64_t size;
+};
+/* key: what it must turn out to be, of which only that hash is made; NULL: both are told. */
+int blob_add_start(struct store *s, int unpack_exe_fd, const char *key, struct blob_add **ret, int *ret_stream_fd,
+		   struct err *err);
+/* Waits for rkt-unpack; the caller closed the stream before. -ERR_BAD_INPUT: it is not what key says. */
 int blob_add_finish(struct blob_add *b, struct blob_digests *ret, struct err *err);
+/* Lasting when this returns. -ERR_BAD_INPUT: the bytes have another hash than key says. */
 int blob_add_commit(struct blob_add *b, const char *key, struct err *err);
 void blob_add_free(struct blob_add *b);
 DEFINE_AUTO(struct blob_add *, blob_add_free)
@@ -172,6 +183,15 @@ bool store_has_blob(struct store *s, const char *key);
 
 /* Any blob by its key. -ERR_NOT_FOUND. */
 int store_open_key(struct store *s, const char *key, int *ret_fd, struct err *err);
+
+/*
+ * Only who holds this lock adds the blob, so that 16 processes download a layer once: after getting it, ask
+ * store_has_blob() again. Waiting is announced on stderr and interruptible; without wait: -EWOULDBLOCK. Two that
+ * each wait for what the other holds wait forever, so wait only while holding none. The kernel lets go of the
+ * lock of who dies.
+ */
+int store_lock_blob(struct store *s, const char *key, bool wait, int *ret_fd, struct err *err);
+void store_unlock_blob(struct store *s, const char *key, int *fd);	/* -1: it was not locked */
 
 /*
  * Makes an image of blobs that are there visible and durable: info->id, name, labels, format, digest,

@@ -14,35 +14,7 @@
 #include "store/facts.h"
 #include "store/names.h"
 #include "store/tar_build.h"
-
-struct place {
-	char *path;
-	struct store *store;
-	int unpack_fd;
-};
-
-static int make_place(void **state)
-{
-	struct place *p = xcalloc(1, sizeof(*p));
-
-	/* In memory where that is possible: every import syncs the whole file system. */
-	p->path = name_random(access("/dev/shm", W_OK) == 0 ? "/dev/shm/rkt-store" : "/tmp/rkt-store");
-	p->unpack_fd = open(RKT_UNPACK, O_PATH | O_CLOEXEC);
-	*state = p;
-	return p->unpack_fd < 0 ? -1 : store_open(p->path, STORE_WRITE, &p->store, NULL);
-}
-
-static int drop_place(void **state)
-{
-	struct place *p = *state;
-
-	store_close(p->store);
-	close(p->unpack_fd);
-	tree_remove(AT_FDCWD, p->path);
-	free(p->path);
-	free(p);
-	return 0;
-}
+#include "store/test_place.h"
 
 static struct image_info image(const char *name, const char *version)
 {
@@ -202,7 +174,8 @@ static void find_by_id(void **state)
 	expect_words(&err, "no image IDs found");
 	assert_int_equal(store_find_id(p->store, "sha512-a", &info, &err), -ERR_BAD_INPUT);
 	expect_words(&err, "image ID too short");
-	assert_int_equal(store_find_id(p->store, "sha256-aaaa", &info, &err), -ERR_BAD_INPUT);
+	assert_int_equal(store_find_id(p->store, "sha256-aaaa", &info, &err), -ERR_NOT_FOUND);
+	assert_int_equal(store_find_id(p->store, "sha384-aaaa", &info, &err), -ERR_BAD_INPUT);
 	expect_words(&err, "wrong key prefix");
 	assert_int_equal(store_find_id(p->store, "sha512-AAAA", &info, &err), -ERR_BAD_INPUT);
 	assert_int_equal(store_find_id(p->store, "sha512-../../lock", &info, &err), -ERR_BAD_INPUT);
@@ -326,19 +299,6 @@ static int add_image(struct place *p, const char *name, const char *verified_by,
 	return commit ? import_commit(import, info, err) : 0;
 }
 
-static size_t count_entries(struct place *p, const char *path)
-{
-	AUTO(free) char *full = xasprintf("%s/%s", p->path, path);
-	AUTO(closedir) DIR *dir = opendir(full);
-	struct dirent *entry;
-	size_t n = 0;
-
-	assert_non_null(dir);
-	while ((entry = readdir(dir)))
-		n += entry->d_name[0] != '.';
-	return n;
-}
-
 static void import_image(void **state)
 {
 	struct place *p = *state;
@@ -359,8 +319,8 @@ static void import_image(void **state)
 	assert_non_null(strstr(text, "example.com/a"));
 	assert_int_equal(store_open_blob(p->store, &found, &blob_fd, &err), 0);
 	assert_int_equal(fstat(blob_fd, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0660);
-	assert_int_equal(count_entries(p, "cas/tmp"), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(place_count(p, "cas/tmp"), 0);
 	if (geteuid() == 0) {
 		assert_int_equal(found.tree_size, 1);
 		assert_int_equal(store_open_tree(p->store, found.tree, &tree_fd, &err), 0);
@@ -368,7 +328,7 @@ static void import_image(void **state)
 		assert_int_equal(st.st_mode, S_IFREG | 04755);
 		assert_int_equal(st.st_gid, 0);
 		close(tree_fd);
-		assert_int_equal(count_entries(p, "cas/tree"), 1);
+		assert_int_equal(place_count(p, "cas/tree"), 1);
 	}
 	/* Once more, without a signature: it stays what it was. */
 	assert_int_equal(add_image(p, "example.com/a", NULL, "x", true, &again, &err), 0);
@@ -403,10 +363,10 @@ static void import_given_up(void **state)
 	assert_int_equal(store_list(p->store, &list, &n, NULL, &err), 0);
 	assert_int_equal(n, 0);
 	free(list);
-	assert_int_equal(count_entries(p, "cas/tmp"), 0);
-	assert_int_equal(count_entries(p, "cas/blob/sha512"), 0);
+	assert_int_equal(place_count(p, "cas/tmp"), 0);
+	assert_int_equal(place_count(p, "cas/blob/sha512"), 0);
 	if (geteuid() == 0)
-		assert_int_equal(count_entries(p, "cas/tree"), 0);
+		assert_int_equal(place_count(p, "cas/tree"), 0);
 }
 
 static bool always(void *arg, const char *tree)
@@ -429,23 +389,23 @@ static void remove_image(void **state)
 	assert_int_equal(store_find_id(p->store, a.id, &info, &err), -ERR_NOT_FOUND);
 	assert_int_equal(store_remove(p->store, &a, always, &used, &left, &err), -ERR_NOT_FOUND);
 	assert_int_equal(store_find(p->store, "example.com/b", &info, &err), 0);
-	assert_int_equal(count_entries(p, "cas/name"), 1);
+	assert_int_equal(place_count(p, "cas/name"), 1);
 	/* In use by ourselves: not now. Afterwards the tree goes once its pod is gone. */
 	assert_int_equal(store_sweep(p->store, always, &used, &err), 0);
 	p->store->shared = false;
 	assert_int_equal(flock(p->store->lock_fd, LOCK_UN), 0);
 	if (geteuid() == 0) {
-		assert_int_equal(count_entries(p, "cas/tree"), 2);
+		assert_int_equal(place_count(p, "cas/tree"), 2);
 		assert_int_equal(store_sweep(p->store, always, &used, &err), 0);
-		assert_int_equal(count_entries(p, "cas/tree"), 2);
+		assert_int_equal(place_count(p, "cas/tree"), 2);
 		used = false;
 		assert_int_equal(store_sweep(p->store, always, &used, &err), 0);
-		assert_int_equal(count_entries(p, "cas/tree"), 1);
+		assert_int_equal(place_count(p, "cas/tree"), 1);
 	}
 	assert_int_equal(store_remove(p->store, &b, NULL, NULL, &left, &err), 0);
 	assert_false(left);
-	assert_int_equal(count_entries(p, "cas/name"), 0);
-	assert_int_equal(count_entries(p, "cas/image"), 0);
+	assert_int_equal(place_count(p, "cas/name"), 0);
+	assert_int_equal(place_count(p, "cas/image"), 0);
 }
 
 static void sweep(void **state)
@@ -469,12 +429,12 @@ static void sweep(void **state)
 	assert_int_equal(store_open(p->path, STORE_WRITE, &other, &err), 0);
 	/* Somebody uses the store: nothing happens. */
 	assert_int_equal(store_sweep(other, NULL, NULL, &err), 0);
-	assert_int_equal(count_entries(p, "cas/tmp"), 2);
+	assert_int_equal(place_count(p, "cas/tmp"), 2);
 	store_close(TAKE(p->store));
 	assert_int_equal(store_sweep(other, NULL, NULL, &err), 0);
-	assert_int_equal(count_entries(p, "cas/tmp"), 1);
-	assert_int_equal(count_entries(p, "cas/name"), 1);
-	assert_int_equal(count_entries(p, "cas/blob/sha512/00"), 0);
+	assert_int_equal(place_count(p, "cas/tmp"), 1);
+	assert_int_equal(place_count(p, "cas/name"), 1);
+	assert_int_equal(place_count(p, "cas/blob/sha512/00"), 0);
 	assert_int_equal(store_verify(other, p->unpack_fd, &a, NULL, &err), 0);
 }
 
@@ -511,7 +471,7 @@ static void render_and_verify(void **state)
 		assert_int_equal(store_render(p->store, p->unpack_fd, &a, NULL, 0, &err), 0);
 		assert_int_equal(store_find(p->store, "example.com/a", &found, &err), 0);
 		assert_string_equal(found.tree, a.tree);
-		assert_int_equal(count_entries(p, "cas/tree"), 1);
+		assert_int_equal(place_count(p, "cas/tree"), 1);
 	}
 	/* One bit of the blob. */
 	key = store_key(a.id);
@@ -612,7 +572,7 @@ static void locks(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make_place, drop_place)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, place_make, place_drop)
 	const struct CMUnitTest tests[] = {
 		TEST(layout), TEST(facts_round), TEST(bad_facts), TEST(foreign_facts), TEST(writable_facts),
 		TEST(find_by_id),

@@ -12,14 +12,14 @@
 static int open_named(struct store *s, struct temp_file *t)
 {
 	t->name = name_random("tmp/file");
-	t->fd = openat(s->cas_fd, t->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return t->fd < 0 ? -errno : 0;
+	t->fd = cas_open(s->cas_fd, t->name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	return t->fd < 0 ? t->fd : 0;
 }
 
 int temp_file_open(struct store *s, struct temp_file *ret, struct err *err)
 {
-	struct temp_file t = { .fd = openat(s->cas_fd, "tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600) };
-	int r = t.fd < 0 ? -errno : 0;
+	struct temp_file t = { .fd = cas_open(s->cas_fd, "tmp", O_RDWR | O_TMPFILE, 0600) };
+	int r = t.fd < 0 ? t.fd : 0;
 
 	if (r == -EOPNOTSUPP || r == -EISDIR || r == -ENOENT)
 		r = open_named(s, &t);
@@ -36,14 +36,16 @@ int temp_file_open(struct store *s, struct temp_file *ret, struct err *err)
 /* Names the file by way of /proc, as AT_EMPTY_PATH took a capability before Linux 6.10; without /proc by that. */
 static int give_name(struct store *s, struct temp_file *t)
 {
-	AUTO(free) char *self = xasprintf("/proc/self/fd/%d", t->fd);
+	AUTO(free) char *self = xasprintf("/proc/self/fd/%d", t->fd), *name = name_random("file");
+	AUTO(close) int tmp_fd = cas_open(s->cas_fd, "tmp", O_PATH | O_DIRECTORY, 0);
 
-	t->name = name_random("tmp/file");
-	if (linkat(AT_FDCWD, self, s->cas_fd, t->name, AT_SYMLINK_FOLLOW) == 0 ||
-	    linkat(t->fd, "", s->cas_fd, t->name, AT_EMPTY_PATH) == 0)
-		return 0;
-	free(TAKE(t->name));
-	return -errno;
+	if (tmp_fd < 0)
+		return tmp_fd;
+	if (linkat(AT_FDCWD, self, tmp_fd, name, AT_SYMLINK_FOLLOW) < 0 &&
+	    linkat(t->fd, "", tmp_fd, name, AT_EMPTY_PATH) < 0)
+		return -errno;
+	t->name = xasprintf("tmp/%s", name);
+	return 0;
 }
 
 int temp_file_publish(struct store *s, struct temp_file *t, const char *path, struct err *err)
@@ -53,18 +55,36 @@ int temp_file_publish(struct store *s, struct temp_file *t, const char *path, st
 	if (!t->name)
 		r = give_name(s, t);
 	crash_at("cas-rename");
-	if (r >= 0 && renameat(s->cas_fd, t->name, s->cas_fd, path) < 0)
-		r = -errno;
+	if (r >= 0)
+		r = cas_rename(s->cas_fd, t->name, path);
 	if (r < 0)
 		return err_sys(err, r, "cannot write '%s/cas/%s'", s->path, path);
 	free(TAKE(t->name));
 	return 0;
 }
 
+/*
+ * What is there already is replaced: it has the same bytes, unless it rotted,
+ * and then fetching it anew is the cure.
+ */
+int temp_file_keep(struct store *s, struct temp_file *t, const char *kind, const char *key, struct err *err)
+{
+	AUTO(free) char *path = store_sharded(kind, key), *dir = store_shard(kind, key);
+	int r;
+
+	r = store_make_shard(s, kind, key, err);
+	if (r >= 0)
+		r = temp_file_publish(s, t, path, err);
+	if (r < 0)
+		return r;
+	r = cas_sync_dir(s->cas_fd, dir);
+	return r < 0 ? err_sys(err, r, "cannot sync '%s/cas/%s'", s->path, dir) : 0;
+}
+
 void temp_file_drop(struct store *s, struct temp_file *t)
 {
 	if (t->name)
-		(void)unlinkat(s->cas_fd, t->name, 0);
+		(void)cas_unlink(s->cas_fd, t->name, 0);
 	free(TAKE(t->name));
 	close_auto(&t->fd);
 	t->fd = -1;

@@ -15,6 +15,9 @@ int temp_file_open(struct store *s, struct temp_file *ret, struct err *err);
 
 /* Gives it a path below cas, in place of what is there. What it holds must be on disk already. */
 int temp_file_publish(struct store *s, struct temp_file *t, const char *path, struct err *err);
+
+/* The same under its key among its kind ("blob", "imageManifest"), lasting. */
+int temp_file_keep(struct store *s, struct temp_file *t, const char *kind, const char *key, struct err *err);
 void temp_file_drop(struct store *s, struct temp_file *t);
 
 /* A directory below cas/tree that will become a tree: root's alone. */

@@ -1,5 +1,6 @@
 #include "store/unpack.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 const struct json_field unpack_reply_fields[] = {
 	{ "id", JSON_STRING, AT(id), JSON_OMIT_EMPTY },
 	{ "tree", JSON_STRING, AT(tree), JSON_OMIT_EMPTY },
+	{ "sha256", JSON_STRING, AT(sha256), JSON_OMIT_EMPTY },
+	{ "sha512", JSON_STRING, AT(sha512), JSON_OMIT_EMPTY },
 	{ "size", JSON_INT, AT(size), JSON_OMIT_EMPTY },
 	{ "treeSize", JSON_INT, AT(tree_size), JSON_OMIT_EMPTY },
 	{ "code", JSON_INT, AT(code), JSON_OMIT_EMPTY },
@@ -23,11 +26,44 @@ const struct json_field unpack_reply_fields[] = {
 
 struct unpack {
 	int pidfd, reply_fd;
+	const struct answer *answer;
 };
 
 void unpack_reply_clear(struct unpack_reply *r)
 {
 	json_clear(unpack_reply_fields, r);
+}
+
+static bool names_archive(const struct unpack_reply *r)
+{
+	return r->id && strlen(r->id) == IMAGE_ID_LEN && image_id_check(r->id, NULL) >= 0 && r->tree &&
+	       store_tree_valid(r->tree);
+}
+
+static bool names_hashes(const struct unpack_reply *r)
+{
+	if (r->sha256 && !(strlen(r->sha256) == IMAGE_KEY_LEN && store_blob_valid(r->sha256)))
+		return false;
+	if (r->sha512 && !(strlen(r->sha512) == IMAGE_ID_LEN && image_id_check(r->sha512, NULL) >= 0))
+		return false;
+	return r->sha256 || r->sha512;
+}
+
+/* What the answer must hold, by what was asked for. */
+static const struct answer {
+	const char *op;
+	bool (*fits)(const struct unpack_reply *r);
+} answers[] = {
+	{ "import", names_archive }, { "extract", names_archive }, { "verify", names_archive },
+	{ "blob", names_hashes },
+};
+
+static const struct answer *answer_to(const char *op)
+{
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+		if (str_eq(op, answers[i].op))
+			return &answers[i];
+	return NULL;
 }
 
 int unpack_start(int exe_fd, char *const *args, const int fds[UNPACK_FDS], struct unpack **ret, struct err *err)
@@ -53,6 +89,8 @@ int unpack_start(int exe_fd, char *const *args, const int fds[UNPACK_FDS], struc
 	proc.argv = argv;
 
 	u = xcalloc(1, sizeof(*u));
+	u->answer = answer_to(args[0]);
+	assert(u->answer);
 	r = proc_start(&proc, &pid, &u->pidfd, err);
 	if (r < 0) {
 		free(u);
@@ -76,10 +114,9 @@ static int take_failure(struct unpack_reply *reply, struct err *err)
 }
 
 /* What reads hostile archives is believed only as far as that: these become names in the store. */
-static bool reply_fits(const struct unpack_reply *r)
+static bool reply_fits(const struct unpack *u, const struct unpack_reply *r)
 {
-	return r->id && strlen(r->id) == IMAGE_ID_LEN && image_id_check(r->id, NULL) >= 0 && r->tree &&
-	       store_tree_valid(r->tree) && r->size >= 0 && r->tree_size >= 0;
+	return u->answer->fits(r) && r->size >= 0 && r->tree_size >= 0;
 }
 
 int unpack_wait(struct unpack *u, struct unpack_reply *ret, struct err *err)
@@ -106,7 +143,7 @@ int unpack_wait(struct unpack *u, struct unpack_reply *ret, struct err *err)
 		return err_wrap(err, r, "cannot read what rkt-unpack says");
 	if (ret->code < 0 && ret->code > -INT16_MAX)
 		return take_failure(ret, err);
-	if (status || ret->code || !reply_fits(ret)) {
+	if (status || ret->code || !reply_fits(u, ret)) {
 		unpack_reply_clear(ret);
 		return err_set(err, -EIO, "the answer of rkt-unpack makes no sense (exit code %d)", status);
 	}

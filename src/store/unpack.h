@@ -12,8 +12,9 @@
  *   rkt-unpack import [blob] [tree]       fd 0: the archive, to be read to its end
  *   rkt-unpack extract [rootfs-only]      fd 3: the blob
  *   rkt-unpack verify [tree]              fd 3: the blob
+ *   rkt-unpack blob [sha256] [sha512]     fd 0: any bytes, to be read to their end; which hashes to tell
  *
- *   fd 3  UNPACK_FD_BLOB      import: an empty file that becomes the blob
+ *   fd 3  UNPACK_FD_BLOB      import, blob: an empty file that becomes the blob
  *   fd 4  UNPACK_FD_DIR       an empty directory to unpack into (verify: to compare with)
  *   fd 5  UNPACK_FD_REPLY     one JSON document, then it exits: 0, or 1 with {"code", "chain"}
  *   fd 6  UNPACK_FD_MANIFEST  import: an empty file that becomes the manifest
@@ -30,6 +31,7 @@ enum { UNPACK_REPLY_MAX = 64 << 10 };
 struct unpack_reply {
 	char *id;			/* "sha512-…" of the archive's bytes */
 	char *tree;			/* what the image's tree is called */
+	char *sha256, *sha512;		/* "sha256-…", "sha512-…": those that were asked for */
 	int64_t size, tree_size;	/* bytes of the archive, of the files in it */
 	int64_t code;			/* a failure: negative */
 	char **chain;			/* and its words, outermost first */

@@ -17,7 +17,9 @@ int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void) { return 1; }
 #endif
 
-enum flag { WITH_BLOB = 1 << 0, WITH_TREE = 1 << 1, ROOTFS_ONLY = 1 << 2 };
+enum flag {
+	WITH_BLOB = 1 << 0, WITH_TREE = 1 << 1, ROOTFS_ONLY = 1 << 2, WITH_SHA256 = 1 << 3, WITH_SHA512 = 1 << 4,
+};
 
 static int say(const struct unpack_reply *reply)
 {
@@ -140,8 +142,14 @@ static int verify(unsigned flags, struct unpack_reply *reply, struct err *err)
 
 	if (!(flags & WITH_TREE)) {
 		/* Of a damaged blob the hash is to be told, not what its damage did to the archive. */
-		r = digest_file(UNPACK_FD_BLOB, d.id, &d.size, err);
-		return r < 0 ? r : fill_reply(&d, reply, err);
+		struct digest_names names;
+
+		r = digest_stream(UNPACK_FD_BLOB, -1, 1u << HASH_SHA512, &names, err);
+		if (r < 0)
+			return r;
+		memcpy(d.id, names.name[HASH_SHA512], sizeof(d.id));
+		d.size = names.size;
+		return fill_reply(&d, reply, err);
 	}
 	r = make_rootfs(UNPACK_FD_DIR, &rootfs_fd, err);
 	if (r >= 0)
@@ -158,6 +166,24 @@ static int verify(unsigned flags, struct unpack_reply *reply, struct err *err)
 	return r < 0 ? r : fill_reply(&d, reply, err);
 }
 
+/* What it is is no matter here: a layer is read when an index is made of it. */
+static int blob(unsigned flags, struct unpack_reply *reply, struct err *err)
+{
+	unsigned kinds = (flags & WITH_SHA256 ? 1u << HASH_SHA256 : 0) | (flags & WITH_SHA512 ? 1u << HASH_SHA512 : 0);
+	struct digest_names names;
+	int r;
+
+	r = digest_stream(STDIN_FILENO, UNPACK_FD_BLOB, kinds, &names, err);
+	if (r < 0)
+		return r;
+	if (flags & WITH_SHA256)
+		reply->sha256 = xstrdup(names.name[HASH_SHA256]);
+	if (flags & WITH_SHA512)
+		reply->sha512 = xstrdup(names.name[HASH_SHA512]);
+	reply->size = names.size;
+	return 0;
+}
+
 struct op {
 	const char *name;
 	unsigned may;
@@ -168,12 +194,16 @@ static const struct op ops[] = {
 	{ "import", WITH_BLOB | WITH_TREE, import },
 	{ "extract", ROOTFS_ONLY, extract },
 	{ "verify", WITH_TREE, verify },
+	{ "blob", WITH_SHA256 | WITH_SHA512, blob },
 };
 
 static const struct {
 	const char *name;
 	unsigned flag;
-} flag_names[] = { { "blob", WITH_BLOB }, { "tree", WITH_TREE }, { "rootfs-only", ROOTFS_ONLY } };
+} flag_names[] = {
+	{ "blob", WITH_BLOB }, { "tree", WITH_TREE }, { "rootfs-only", ROOTFS_ONLY }, { "sha256", WITH_SHA256 },
+	{ "sha512", WITH_SHA512 },
+};
 
 static const struct op *parse(int argc, char **argv, unsigned *ret_flags)
 {

@@ -1,0 +1,80 @@
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "store/facts.h"
+#include "store/names.h"
+#include "store/temp.h"
+
+/* Adds up what is on disk, all of which must be there. */
+static int add_size(struct store *s, const char *key, int64_t *size, struct err *err)
+{
+	AUTO(close) int fd = -1;
+	struct stat st;
+	int r;
+
+	r = store_open_key(s, key, &fd, err);
+	if (r < 0)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, -errno, "cannot look at the blob '%s'", key);
+	*size += st.st_size;
+	return 0;
+}
+
+static int measure(struct store *s, const struct image_info *info, int64_t *ret, struct err *err)
+{
+	AUTO(strv_free) char **blobs = image_blobs(info);
+	int64_t size = 0;
+	int r = 0;
+
+	for (char **key = blobs; *key && r >= 0; key++)
+		r = add_size(s, *key, &size, err);
+	if (r >= 0)
+		*ret = size;
+	return r;
+}
+
+static int keep_manifest(struct store *s, const char *key, const char *manifest, struct err *err)
+{
+	struct temp_file file;
+	int r;
+
+	r = temp_file_open(s, &file, err);
+	if (r < 0)
+		return r;
+	r = fd_write_all(file.fd, manifest, strlen(manifest));
+	if (r >= 0 && fsync(file.fd) < 0)
+		r = -errno;
+	if (r < 0)
+		err_sys(err, r, "cannot write the manifest into the store");
+	else
+		r = temp_file_keep(s, &file, "imageManifest", key, err);
+	temp_file_drop(s, &file);
+	return r;
+}
+
+int store_add_image(struct store *s, int unpack_exe_fd, struct image_info *info, const char *manifest,
+		    bool render, struct err *err)
+{
+	AUTO(free) char *key = NULL;
+	int r;
+
+	r = facts_check(info, NULL, err);
+	if (r < 0)
+		return err_wrap(err, r, "the image cannot be stored");
+	key = store_key(info->id);
+	/* Nobody sweeps while something is being added. */
+	r = store_use(s, err);
+	if (r >= 0)
+		r = measure(s, info, &info->size, err);
+	if (r >= 0)
+		r = keep_manifest(s, key, manifest, err);
+	if (r >= 0)
+		r = names_add(s, info->name, key, err);
+	if (r >= 0)
+		r = facts_add(s, info, err);
+	if (r >= 0 && render)
+		r = store_render(s, unpack_exe_fd, info, NULL, 0, err);
+	return r;
+}
