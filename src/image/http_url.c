@@ -1,0 +1,57 @@
+#include <curl/curl.h>
+#include <string.h>
+
+#include "image/http.h"
+
+/* By the library that will send the request: two readings of one URL could be made to differ. */
+struct parts { CURLU *handle; char *scheme, *host, *port; };
+
+static void parts_clear(struct parts *u)
+{
+	curl_free(u->scheme);
+	curl_free(u->host);
+	curl_free(u->port);
+	curl_url_cleanup(u->handle);
+}
+static inline void parts_clear_auto(struct parts *u) { parts_clear(u); }
+
+static bool parts_read(struct parts *u, const char *url)
+{
+	u->handle = curl_url();
+	return u->handle && curl_url_set(u->handle, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	       curl_url_get(u->handle, CURLUPART_SCHEME, &u->scheme, 0) == CURLUE_OK &&
+	       curl_url_get(u->handle, CURLUPART_HOST, &u->host, 0) == CURLUE_OK &&
+	       curl_url_get(u->handle, CURLUPART_PORT, &u->port, CURLU_DEFAULT_PORT) == CURLUE_OK;
+}
+
+bool http_url_is_secure(const char *url) { return strncasecmp(url, "https://", 8) == 0; }
+bool http_url_is_http(const char *url) { return strncasecmp(url, "http://", 7) == 0; }
+
+bool http_url_is_loopback(const char *url)
+{
+	AUTO(parts_clear) struct parts u = {};
+
+	return parts_read(&u, url) &&
+	       (strcasecmp(u.host, "localhost") == 0 || str_eq(u.host, "[::1]") ||
+		(str_starts(u.host, "127.") && strspn(u.host, "0123456789.") == strlen(u.host)));
+}
+
+bool http_url_same_origin(const char *a, const char *b)
+{
+	AUTO(parts_clear) struct parts x = {};
+	AUTO(parts_clear) struct parts y = {};
+
+	return parts_read(&x, a) && parts_read(&y, b) && strcasecmp(x.scheme, y.scheme) == 0 &&
+	       strcasecmp(x.host, y.host) == 0 && str_eq(x.port, y.port);
+}
+
+int http_redirect_check(const char *from, const char *to, bool allow_downgrade, struct err *err)
+{
+	if (http_url_is_secure(to))
+		return 0;
+	if (!http_url_is_http(to))
+		return err_set(err, -EPROTO, "redirect to '%s', which is neither http nor https", to);
+	if (http_url_is_secure(from) && !allow_downgrade)
+		return err_set(err, -EPROTO, "redirect to insecure http: '%s'", to);
+	return 0;
+}
