@@ -19,10 +19,3 @@ int image_check_asked(const struct image_manifest *m, const char *name, const st
 	}
 	return 0;
 }
-
-int image_check_dependencies(const struct image_manifest *m, struct err *err)
-{
-	if (!m->n_dependencies)
-		return 0;
-	return err_set(err, -EOPNOTSUPP, "image '%s' has dependencies, which this version does not fetch", m->name);
-}

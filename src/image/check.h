@@ -7,7 +7,4 @@
 /* The name, and each label asked for. */
 int image_check_asked(const struct image_manifest *m, const char *name, const struct label *labels, size_t n,
 		      struct err *err);
-
-/* One that stands on other images would run without them. */
-int image_check_dependencies(const struct image_manifest *m, struct err *err);
 #endif

@@ -28,22 +28,9 @@ static void asked(void **state)
 	assert_string_equal(err.chain[0], "requested label \"arch\" not provided by the image manifest");
 }
 
-static void dependencies(void **state)
-{
-	struct dependency dep = { .image_name = (char[]){ "a.com/base" } };
-	struct image_manifest m = { .name = (char[]){ "a.com/x" } };
-	AUTO(err_clear) struct err err = {};
-
-	assert_int_equal(image_check_dependencies(&m, NULL), 0);
-	m.dependencies = &dep;
-	m.n_dependencies = 1;
-	assert_int_equal(image_check_dependencies(&m, &err), -EOPNOTSUPP);
-	assert_string_equal(err.chain[0], "image 'a.com/x' has dependencies, which this version does not fetch");
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(asked), cmocka_unit_test(dependencies) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(asked) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

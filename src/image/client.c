@@ -10,6 +10,7 @@
 #include "image/check.h"
 #include "image/helper.h"
 #include "image/input.h"
+#include "image/oci_client.h"
 #include "image/trust.h"
 
 /* --- keys -------------------------------------------------------------------- */
@@ -136,6 +137,7 @@ struct job {
 	struct trusted_key *keys;
 	size_t n_keys;
 	int image_fd, signature_fd, download_fd;
+	int64_t download_size;
 	struct wire_reply reply;
 };
 
@@ -330,8 +332,6 @@ static int check_result(const struct job *j, const struct import_result *result,
 		r = err_set(err, -ERR_BAD_SIGNATURE,
 			    "openpgp: signature made by unknown entity (key %s is not trusted for \"%s\")",
 			    j->reply.fingerprint, ret->name);
-	if (r >= 0)
-		r = image_check_dependencies(ret, err);
 	labels_free(labels, n);
 	return r;
 }
@@ -346,6 +346,8 @@ static int commit(const struct job *j, struct import *import, struct image_manif
 	info->name = xstrdup(m->name);
 	info->labels = labels_copy(m->labels, m->n_labels);
 	info->n_labels = m->n_labels;
+	info->depends = m->n_dependencies > 0;
+	info->download_size = j->download_size;
 	info->latest = ref->kind == REFERENCE_NAME && !label_get(ref->labels, ref->n_labels, "version");
 	info->verified_by = j->signature_needed ? xstrdup(j->reply.fingerprint) : NULL;
 	info->source = xstrdup(source);
@@ -356,6 +358,7 @@ static int receive(struct job *j, struct import *import, int *stream_fd, struct 
 {
 	AUTO(image_manifest_clear) struct image_manifest manifest = {};
 	struct import_result result = {};
+	struct stat st;
 	int r = ask_for_image(j, stream_fd, err);
 
 	/* rkt-unpack gave up on the archive: it knows why. */
@@ -371,6 +374,7 @@ static int receive(struct job *j, struct import *import, int *stream_fd, struct 
 		return r;
 	if (j->signature_needed)
 		tell_signer(j->reply.identities);
+	j->download_size = fstat(j->download_fd, &st) == 0 ? st.st_size : 0;
 	/* Nobody needs the download any more, and what it no longer holds need not go to the disk. */
 	(void)!ftruncate(j->download_fd, 0);
 	return commit(j, import, &manifest, info, err);
@@ -412,6 +416,8 @@ int fetch_image(const struct fetch_config *config, struct store *store, const st
 
 	if (image->ref->kind == REFERENCE_HASH)
 		return err_set(err, -EINVAL, "an image cannot be fetched by its hash");
+	if (image->ref->kind >= REFERENCE_REGISTRY)
+		return fetch_oci(config, store, image, ret, err);
 	warn_about_checks(config, image->no_signature);
 	discover_keys(&j);
 	r = load_keys(&j, err);

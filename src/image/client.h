@@ -15,15 +15,6 @@
  * the same open file. What is stored is the stream that rkt-unpack hashed.
  */
 
-/* One image to get. */
-struct fetch_image {
-	const struct reference *ref;	/* a name, file or URL */
-	const char *signature;		/* --signature FILE, NULL: where the signature belongs */
-	bool expect_name;		/* for a name: the manifest must carry name and labels asked for */
-	const char *must_be_id;		/* full image ID that it must have, NULL: any (a pinned stage1) */
-	bool no_signature;		/* this one needs none: pinned by must_be_id or configured by the vendor */
-};
-
 /*
  * Gets, verifies and stores one image. Shows progress on a terminal, tells who
  * signed it on stderr ("signature verified:"), asks about unknown keys where

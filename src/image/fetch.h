@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "spec/reference.h"
 
 /* What all that is done through rkt-fetch has in common. */
 enum {	/* --insecure-options that concern fetching */
@@ -38,6 +39,15 @@ struct fetch_config {
 	 * the environment's RKT_FETCH_STALL_SECONDS says (at most 3600), else 30.
 	 */
 	int64_t stall_seconds;
+};
+
+/* One image to get. */
+struct fetch_image {
+	const struct reference *ref;	/* a name, file or URL */
+	const char *signature;		/* --signature FILE, NULL: where the signature belongs */
+	bool expect_name;		/* for a name: the manifest must carry name and labels asked for */
+	const char *must_be_id;		/* full image ID that it must have, NULL: any (a pinned stage1) */
+	bool no_signature;		/* this one needs none: pinned by must_be_id or configured by the vendor */
 };
 
 /* A key as rkt-fetch read it. */

@@ -200,7 +200,7 @@ static int obtain_file(struct wanted *w, struct image_info *ret, struct err *err
 static int not_stored(const char *what, const char *text, struct err *err)
 {
 	return err_set(err, -ERR_NOT_FOUND,
-		       "unable to fetch image from %s \"%s\": either image was not found in the store or store was "
+		       "unable to fetch %s \"%s\": either image was not found in the store or store was "
 		       "disabled and fetching from remote yielded nothing or it was disabled", what, text);
 }
 
@@ -240,7 +240,7 @@ static int obtain_name(struct wanted *w, struct image_info *ret, struct err *err
 	r = -ERR_NOT_FOUND;
 	if (w->policy != PULL_UPDATE)
 		r = image_find_name(w->e, w->store, w->ref.name, w->ref.labels, w->ref.n_labels, ret, err);
-	return follow_policy(w, "image name", r, ret, err);
+	return follow_policy(w, "image from image name", r, ret, err);
 }
 
 static int obtain_url(struct wanted *w, struct image_info *ret, struct err *err)
@@ -251,12 +251,20 @@ static int obtain_url(struct wanted *w, struct image_info *ret, struct err *err)
 		r = find_source(w->e, w->store, w->ref.url, ret, err);
 	if (r == -ERR_NOT_FOUND && w->policy != PULL_NEVER)
 		log_debug("image: remote fetching from URL \"%s\"", w->ref.url);
-	return follow_policy(w, "URL", r, ret, err);
+	return follow_policy(w, "image from URL", r, ret, err);
 }
 
-static int obtain_foreign(struct wanted *w, struct image_info *ret, struct err *err)
+/* What a digest names cannot have changed: the store knows it as well as the registry does. */
+static int obtain_registry(struct wanted *w, struct image_info *ret, struct err *err)
 {
-	return err_set(err, -ERR_BAD_INPUT, "docker and OCI images are not supported: '%s'", w->ref.text);
+	AUTO(free) char *source = reference_source(&w->ref);
+	int r = -ERR_NOT_FOUND;
+
+	if (w->policy != PULL_UPDATE || w->ref.digest)
+		r = find_source(w->e, w->store, source, ret, err);
+	if (r >= 0 && w->ref.digest)
+		return 0;
+	return follow_policy(w, "docker image from URL", r, ret, err);
 }
 
 static int (*const obtain_kinds[])(struct wanted *, struct image_info *, struct err *) = {
@@ -264,13 +272,13 @@ static int (*const obtain_kinds[])(struct wanted *, struct image_info *, struct 
 	[REFERENCE_NAME] = obtain_name,
 	[REFERENCE_FILE] = obtain_file,
 	[REFERENCE_URL] = obtain_url,
-	[REFERENCE_REGISTRY] = obtain_foreign,
-	[REFERENCE_LAYOUT] = obtain_foreign,
-	[REFERENCE_ARCHIVE] = obtain_foreign,
+	[REFERENCE_REGISTRY] = obtain_registry,
+	[REFERENCE_LAYOUT] = obtain_file,
+	[REFERENCE_ARCHIVE] = obtain_file,
 };
 
-int image_obtain(const struct engine *e, struct store *store, const char *text, const char *signature,
-		 enum pull_policy policy, struct image_info *ret, struct err *err)
+int image_obtain_one(const struct engine *e, struct store *store, const char *text, const char *signature,
+		     enum pull_policy policy, struct image_info *ret, struct err *err)
 {
 	struct wanted w = { .e = e, .store = store, .signature = signature, .policy = policy };
 	AUTO(image_info_clear) struct image_info found = {};

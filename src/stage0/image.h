@@ -18,6 +18,10 @@ int image_check_verified(const struct engine *e, const struct image_info *image,
 int image_find_name(const struct engine *e, struct store *store, const char *name, const struct label *labels,
 		    size_t n_labels, struct image_info *ret, struct err *err);
 
+/* As image_obtain(), without the images that it depends on. */
+int image_obtain_one(const struct engine *e, struct store *store, const char *text, const char *signature,
+		     enum pull_policy policy, struct image_info *ret, struct err *err);
+
 /* fetch_image() as the engine is set up. */
 int image_fetch(const struct engine *e, struct store *store, const struct fetch_image *image,
 		struct image_info *ret, struct err *err);

@@ -43,7 +43,7 @@ struct fetch_credential *engine_credentials(const struct engine *e, size_t *ret_
 /* --- images ------------------------------------------------------------- */
 
 /*
- * Finds or fetches one image by the pull policy. A stored image counts only if
+ * Finds or fetches an image, and those that it depends on, by the pull policy. A stored image counts only if
  * its verification still holds (D1: a key that is still trusted signed it) or
  * INSECURE_IMAGE is set. signature: --signature, may be NULL.
  */

@@ -194,6 +194,15 @@ static int render_tree(struct store *s, int exe_fd, struct image_info *info, str
 	return r;
 }
 
+void tree_layers_free(struct tree_layer *layers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(layers[i].key);
+		strv_free(layers[i].whitelist);
+	}
+	free(layers);
+}
+
 int store_render(struct store *s, int unpack_exe_fd, struct image_info *info, const struct tree_layer *layers,
 		 size_t n_layers, struct err *err)
 {

@@ -19,6 +19,8 @@ static const struct json_field facts_fields[] = {
 	{ "treeSize", JSON_INT, AT(tree_size), JSON_OMIT_EMPTY },
 	{ "tree", JSON_STRING, AT(tree), JSON_OMIT_EMPTY },
 	{ "latest", JSON_BOOL, AT(latest), JSON_OMIT_EMPTY },
+	{ "depends", JSON_BOOL, AT(depends), JSON_OMIT_EMPTY },
+	{ "downloadSize", JSON_INT, AT(download_size), JSON_OMIT_EMPTY },
 	{ "verifiedBy", JSON_STRING, AT(verified_by), JSON_OMIT_EMPTY },
 	{ "source", JSON_STRING, AT(source), JSON_OMIT_EMPTY },
 	{ "format", JSON_STRING, AT(format), JSON_OMIT_EMPTY },

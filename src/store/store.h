@@ -61,6 +61,8 @@ struct image_info {
 	int64_t size, tree_size;	/* bytes of the blob and of the tree's files */
 	char *tree;			/* "deps-sha512-…", NULL: not rendered yet */
 	bool latest;			/* fetched without asking for a version */
+	bool depends;			/* its manifest names dependencies */
+	int64_t download_size;		/* bytes of the file it came as; 0: unknown */
 	/*
 	 * Who vouched for it when it was fetched: an OpenPGP fingerprint (40 lower-case hex), "cosign-" and 64 hex,
 	 * or "accepted" (an OCI image that nobody signed, of a name for which that is accepted). NULL: nobody.
