@@ -6,13 +6,14 @@
  * Who vouches for an OCI image (decision D4). What is signed is the digest of its manifest, or of the index that
  * led to it. A signature counts if it is
  *
- *   cosign's       by a key of request->oci.cosign_keys, found below the tag "sha256-HEX.sig";
+ *   cosign's       by a key of request->oci.cosign_keys: below the tag "sha256-HEX.sig", or a bundle that refers to
+ *                  the image;
  *   OpenPGP's      by a key of request->trusted: a detached signature over the digest as a line of text,
  *                  "sha256:HEX" with or without "\n", in the file that came along (has_signature) or below the
  *                  tag "sha256-HEX.asc" (a manifest of one layer, POLICY_TYPE_OPENPGP).
  *
- * Both kinds are looked for at the index first and then at the manifest. An image that nobody signed passes where
- * request->oci.accepted says so.
+ * They are looked for at the index first and then at the manifest. An image of a registry that nobody signed passes
+ * where request->oci.accepted says so, unless a signature came along.
  */
 #define POLICY_TYPE_OPENPGP	"application/pgp-signature"
 

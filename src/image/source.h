@@ -36,6 +36,11 @@ struct source_ops {
 	int (*blob)(struct source *s, const struct oci_descriptor *d, const struct blob_sink *sink, struct err *err);
 	/* A document under another tag (signatures). -ERR_NOT_FOUND. NULL: the source has no tags. */
 	int (*tag)(struct source *s, const char *tag, struct document *ret, struct err *err);
+	/*
+	 * An index of what refers to the digest (bundles of signatures; the distribution API's "referrers", or the tag
+	 * "sha256-HEX" where a registry has none of that). -ERR_NOT_FOUND. NULL: the source knows no such thing.
+	 */
+	int (*referrers)(struct source *s, const char *digest, struct document *ret, struct err *err);
 	void (*free)(struct source *s);
 };
 #endif

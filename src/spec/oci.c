@@ -79,6 +79,7 @@ static const struct json_field platform_fields[] = {
 static const struct json_field descriptor_fields[] = {
 	{ "mediaType", JSON_STRING, AT(media_type), JSON_REQUIRED },
 	{ "digest", JSON_STRING, AT(digest), JSON_REQUIRED },
+	{ "artifactType", JSON_STRING, AT(artifact_type), 0 },
 	{ "size", JSON_INT, AT(size), JSON_REQUIRED },
 	{ "urls", JSON_STRV, AT(urls), 0 },
 	{ "platform", JSON_OBJECT, AT(platform), 0, platform_fields },

@@ -26,6 +26,7 @@ struct oci_platform { char *architecture, *os, *variant; };
 
 struct oci_descriptor {
 	char *media_type, *digest;
+	char *artifact_type;			/* of an index's entry that is no image; NULL: not told */
 	int64_t size;
 	char **urls;				/* where a non-distributable layer lies besides; never asked */
 	struct label *annotations; size_t n_annotations;	/* in the document's order */

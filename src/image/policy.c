@@ -1,0 +1,365 @@
+#include "image/policy.h"
+
+#include <string.h>
+
+#include "base/fd.h"
+#include "image/cosign.h"
+
+/*
+ * One image may have many signatures and many things that refer to it; what is
+ * fetched in search of a good one is bounded.
+ */
+enum { SIGNATURES_MAX = 64, REFERRERS_MAX = 64, BUNDLES_MAX = 16 };
+
+/* The search for somebody who vouches for an image. */
+struct search {
+	const struct wire_request *request;
+	const struct policy_image *image;
+	struct cosign_keys *cosign;
+	struct verifier *openpgp;
+	struct signer *ret;
+	struct err why;		/* what is wrong with the first signature that does not count */
+	bool found;		/* there is one */
+};
+
+#define TYPE_EMPTY "application/vnd.oci.empty.v1+json"
+
+enum { GOES_ON = 0, VERIFIED = 1 };
+
+static void search_clear(struct search *s)
+{
+	cosign_keys_free(s->cosign);
+	verifier_free(s->openpgp);
+	err_clear(&s->why);
+}
+static inline void search_clear_auto(struct search *s) { search_clear(s); }
+
+/*
+ * What a signature, or the document it lies in, came to. The search goes on
+ * after a bad one; where the source fails, nobody knows what there is.
+ */
+static int judge(struct search *s, int r, struct err *why, struct err *err)
+{
+	bool bad = r == -ERR_BAD_SIGNATURE || r == -ERR_BAD_INPUT || r == -E2BIG;
+
+	if (r < 0 && !bad && r != -ERR_NOT_FOUND) {
+		AUTO(free) char *text = err_text(why);
+
+		return err_wrap(err, err_set(err, r, "%s", text), "cannot look for signatures");
+	}
+	if (bad && !s->found) {
+		s->found = true;
+		s->why = *why;
+		*why = (struct err){};
+	}
+	return r < 0 ? GOES_ON : VERIFIED;
+}
+
+/* "sha256-HEX", as tags have it. The caller frees it. */
+static char *digest_tag(const char *digest, const char *ending)
+{
+	char *tag = xasprintf("%s%s", digest, ending);
+
+	*strchr(tag, ':') = '-';
+	return tag;
+}
+
+/* --- documents ------------------------------------------------------------- */
+
+static int read_document(const struct document *text, enum oci_kind kind, struct oci_document *ret,
+			 struct err *err)
+{
+	int r = oci_document_read(text->text.data ?: "", text->text.len, text->media_type, ret, err);
+
+	if (r < 0 || ret->kind == kind)
+		return r;
+	oci_document_clear(ret);
+	return err_set(err, -ERR_BAD_INPUT, "it is %s", kind == OCI_KIND_INDEX ? "no index" : "no manifest");
+}
+
+/* The manifest that a tag names. -ERR_NOT_FOUND: there is none. */
+static int read_tag(const struct search *s, const char *tag, struct oci_document *ret, struct err *err)
+{
+	struct source *source = s->image->source;
+	AUTO(document_clear) struct document text = {};
+	int r = source->ops->tag ? source->ops->tag(source, tag, &text, err) : -ERR_NOT_FOUND;
+
+	if (r >= 0)
+		r = read_document(&text, OCI_KIND_MANIFEST, ret, err);
+	return r < 0 && r != -ERR_NOT_FOUND ? err_wrap(err, r, "tag '%s'", tag) : r;
+}
+
+/* The index of what refers to the digest. */
+static int read_referrers(const struct search *s, const char *digest, struct oci_document *ret, struct err *err)
+{
+	struct source *source = s->image->source;
+	AUTO(document_clear) struct document text = {};
+	int r = source->ops->referrers ? source->ops->referrers(source, digest, &text, err) : -ERR_NOT_FOUND;
+
+	if (r >= 0)
+		r = read_document(&text, OCI_KIND_INDEX, ret, err);
+	return r < 0 && r != -ERR_NOT_FOUND ? err_wrap(err, r, "what refers to '%s'", digest) : r;
+}
+
+/* Something small that a manifest names. */
+static int read_part(const struct search *s, const struct oci_descriptor *d, int64_t max, struct document *ret,
+		     struct err *err)
+{
+	struct source *source = s->image->source;
+
+	if (d->size > max)
+		return err_set(err, -E2BIG, "'%s' has %lld bytes, more than a signature may have", d->digest,
+			       (long long)d->size);
+	return source->ops->document(source, d, ret, err);
+}
+
+/* --- cosign ------------------------------------------------------------------ */
+
+static struct cosign_image cosign_image(const struct search *s, const char *digest)
+{
+	const struct wire_oci *oci = &s->request->oci;
+
+	return (struct cosign_image){
+		.digest = digest, .registry = oci->registry, .repository = oci->registry ? oci->repository : NULL,
+		.tag = oci->digest ? NULL : oci->tag,
+	};
+}
+
+static int check_payload(struct search *s, const struct oci_descriptor *d, const char *digest, struct err *err)
+{
+	const char *signature = label_get(d->annotations, d->n_annotations, COSIGN_ANNOTATION);
+	const struct cosign_image image = cosign_image(s, digest);
+	AUTO(document_clear) struct document payload = {};
+	AUTO(err_clear) struct err why = {};
+	int r;
+
+	if (!signature || !str_eq(d->media_type, COSIGN_TYPE_PAYLOAD))
+		return GOES_ON;
+	r = read_part(s, d, COSIGN_PAYLOAD_MAX, &payload, &why);
+	if (r >= 0)
+		r = cosign_check(s->cosign, payload.text.data ?: "", payload.text.len, signature, &image,
+				 &s->ret->fingerprint, &why);
+	return judge(s, r, &why, err);
+}
+
+/* As cosign stored them up to version 2: layers of the manifest that has the tag. */
+static int look_for_payloads(struct search *s, const char *digest, struct err *err)
+{
+	AUTO(free) char *tag = digest_tag(digest, ".sig");
+	AUTO(oci_document_clear) struct oci_document manifest = {};
+	AUTO(err_clear) struct err why = {};
+	int r;
+
+	if (!s->cosign)
+		return GOES_ON;
+	r = read_tag(s, tag, &manifest, &why);
+	if (r < 0)
+		return judge(s, r, &why, err);
+	for (size_t i = 0; r == GOES_ON && i < manifest.n && i < SIGNATURES_MAX; i++)
+		r = check_payload(s, &manifest.list[i], digest, err);
+	return r;
+}
+
+static bool is_bundle(const char *type) { return str_starts(type, COSIGN_TYPE_BUNDLE) && str_ends(type, "+json"); }
+
+/* A manifest whose one layer is the bundle. */
+static int check_bundle(struct search *s, const struct oci_descriptor *d, const char *digest, struct err *err)
+{
+	const struct cosign_image image = cosign_image(s, digest);
+	AUTO(document_clear) struct document text = {};
+	AUTO(document_clear) struct document bundle = {};
+	AUTO(oci_document_clear) struct oci_document manifest = {};
+	int r = read_part(s, d, OCI_DOCUMENT_MAX, &text, err);
+
+	if (r >= 0)
+		r = read_document(&text, OCI_KIND_MANIFEST, &manifest, err);
+	if (r < 0)
+		return r;
+	if (manifest.n != 1 || !is_bundle(manifest.list[0].media_type))
+		return -ERR_NOT_FOUND;	/* something else that refers to the image */
+	r = read_part(s, &manifest.list[0], COSIGN_BUNDLE_MAX, &bundle, err);
+	if (r < 0)
+		return r;
+	return cosign_check_bundle(s->cosign, bundle.text.data ?: "", bundle.text.len, &image, &s->ret->fingerprint, err);
+}
+
+/* By what the list says of it; some registries tell the type of the configuration, which is empty, instead. */
+static bool may_be_signature(const struct oci_descriptor *d)
+{
+	const char *predicate = label_get(d->annotations, d->n_annotations, "dev.sigstore.bundle.predicateType");
+
+	return str_eq(d->media_type, OCI_TYPE_MANIFEST) && (!predicate || str_eq(predicate, COSIGN_PREDICATE)) &&
+	       (!d->artifact_type || is_bundle(d->artifact_type) || str_eq(d->artifact_type, TYPE_EMPTY));
+}
+
+/* As version 3 does: bundles among what refers to the image. */
+static int look_for_bundles(struct search *s, const char *digest, struct err *err)
+{
+	AUTO(oci_document_clear) struct oci_document list = {};
+	AUTO(err_clear) struct err why = {};
+	int r, asked = 0;
+
+	if (!s->cosign)
+		return GOES_ON;
+	r = read_referrers(s, digest, &list, &why);
+	if (r < 0)
+		return judge(s, r, &why, err);
+	for (size_t i = 0; r == GOES_ON && i < list.n && i < REFERRERS_MAX && asked < BUNDLES_MAX; i++) {
+		AUTO(err_clear) struct err bad = {};
+
+		if (!may_be_signature(&list.list[i]))
+			continue;
+		asked++;
+		r = check_bundle(s, &list.list[i], digest, &bad);
+		r = judge(s, r, &bad, err);
+	}
+	return r;
+}
+
+/* --- OpenPGP ------------------------------------------------------------------ */
+
+static int check_detached(struct search *s, const char *digest, const char *signature, size_t len, struct err *err)
+{
+	AUTO(free) char *line = xasprintf("%s\n", digest);
+	int r = verifier_check_text(s->openpgp, line, signature, len, s->ret, err);
+
+	return r == -ERR_BAD_SIGNATURE ? verifier_check_text(s->openpgp, digest, signature, len, s->ret, err) : r;
+}
+
+static int look_for_detached(struct search *s, const char *digest, struct err *err)
+{
+	AUTO(free) char *tag = digest_tag(digest, ".asc");
+	AUTO(oci_document_clear) struct oci_document manifest = {};
+	AUTO(document_clear) struct document text = {};
+	AUTO(err_clear) struct err why = {};
+	int r;
+
+	if (!s->openpgp)
+		return GOES_ON;
+	r = read_tag(s, tag, &manifest, &why);
+	if (r >= 0 && (manifest.n != 1 || !str_eq(manifest.list[0].media_type, POLICY_TYPE_OPENPGP)))
+		r = err_set(&why, -ERR_BAD_INPUT, "tag '%s' has not one layer of type " POLICY_TYPE_OPENPGP, tag);
+	if (r >= 0)
+		r = read_part(s, &manifest.list[0], SIGNATURE_MAX, &text, &why);
+	if (r >= 0)
+		r = check_detached(s, digest, text.text.data ?: "", text.text.len, &why);
+	return judge(s, r, &why, err);
+}
+
+static int check_either(struct search *s, const char *signature, size_t len, struct err *err)
+{
+	const struct policy_image *image = s->image;
+	int r = -ERR_BAD_SIGNATURE;
+
+	if (!s->openpgp)
+		return err_set(err, r, "openpgp: signature made by unknown entity");
+	if (image->index_digest)
+		r = check_detached(s, image->index_digest, signature, len, err);
+	return r == -ERR_BAD_SIGNATURE ? check_detached(s, image->manifest_digest, signature, len, err) : r;
+}
+
+/* The file that came along. */
+static int check_file(struct search *s, struct err *err)
+{
+	AUTO(free) char *signature = NULL;
+	AUTO(err_clear) struct err why = {};
+	size_t len = 0;
+	int r;
+
+	if (!s->request->has_signature)
+		return GOES_ON;
+	r = fd_read_file(WIRE_FD_SIGNATURE, SIGNATURE_MAX, &signature, &len);
+	if (r == -E2BIG)
+		err_set(&why, r, "keystore: no valid signatures found in signature file");
+	else if (r < 0)
+		return err_sys(err, r, "error reading signature file");
+	else
+		r = check_either(s, signature, len, &why);
+	return judge(s, r, &why, err);
+}
+
+/* --- the policy ----------------------------------------------------------------- */
+
+static int (*const ways[])(struct search *s, const char *digest, struct err *err) = {
+	look_for_payloads, look_for_bundles, look_for_detached,
+};
+
+static int look_everywhere(struct search *s, struct err *err)
+{
+	const char *digests[] = { s->image->index_digest, s->image->manifest_digest };
+	int r = check_file(s, err);
+
+	for (size_t way = 0; way < ARRAY_LEN(ways); way++)
+		for (size_t i = 0; r == GOES_ON && i < ARRAY_LEN(digests); i++)
+			if (digests[i])
+				r = ways[way](s, digests[i], err);
+	return r;
+}
+
+static int read_keys(struct search *s, struct err *err)
+{
+	const struct wire_request *q = s->request;
+	int r = 0;
+
+	if (q->oci.n_cosign_keys)
+		r = cosign_keys_new(q->oci.cosign_keys, q->oci.n_cosign_keys, &s->cosign, err);
+	if (r >= 0 && q->n_trusted)
+		r = verifier_new(q->trusted, q->n_trusted, &s->openpgp, err);
+	return r;
+}
+
+/* What can be done about it, in brackets. The caller frees it. */
+static char *way_out(const struct wire_oci *oci, const char *name)
+{
+	if (!oci->registry)
+		return xstrdup("give a signature of it with --signature=FILE, or try --insecure-options=image");
+	return xasprintf("trust its signer with \"rkt trust --prefix=%s KEY\", accept it unsigned with "
+			 "\"rkt trust --accept-unsigned --prefix=%s\", or try --insecure-options=image", name, name);
+}
+
+static int refuse(const struct search *s, struct err *err)
+{
+	const struct wire_oci *oci = &s->request->oci;
+	const char *digest = s->image->manifest_digest;
+	AUTO(free) char *known = oci->registry && oci->repository ? oci_appc_name(oci->registry, oci->repository) : NULL;
+	const char *name = known ?: s->request->path ?: "image";
+	AUTO(free) char *why = s->found ? err_text(&s->why) : NULL;
+	AUTO(free) char *help = way_out(oci, name);
+
+	if (s->found)
+		return err_set(err, -ERR_BAD_SIGNATURE, "no signature of \"%s\" (%s) counts: %s (%s)", name, digest, why,
+			       help);
+	if (!s->cosign && !s->openpgp)
+		return err_set(err, -ERR_NO_SIGNATURE, "no key is trusted for \"%s\" (%s)", name, help);
+	return err_set(err, -ERR_NO_SIGNATURE, "no signature of \"%s\" (%s) found (%s)", name, digest, help);
+}
+
+/*
+ * A name is accepted unsigned because the registry keeps others from using it; an archive may call itself what it
+ * likes. And who gives a signature wants it to count.
+ */
+static bool may_be_unsigned(const struct wire_request *q)
+{
+	return q->oci.accepted && q->oci.registry && !q->has_signature;
+}
+
+int policy_verify(const struct wire_request *request, const struct policy_image *image, struct signer *ret,
+		  struct err *err)
+{
+	AUTO(signer_clear) struct signer signer = {};
+	AUTO(search_clear) struct search s = { .request = request, .image = image, .ret = &signer };
+	int r;
+
+	if (request->skip_signature)
+		return 0;
+	r = read_keys(&s, err);
+	if (r >= 0)
+		r = look_everywhere(&s, err);
+	if (r < 0)
+		return r;
+	if (r == GOES_ON && !may_be_unsigned(request))
+		return refuse(&s, err);
+	*ret = signer;
+	signer = (struct signer){};
+	return 0;
+}
