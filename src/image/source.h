@@ -11,6 +11,11 @@ struct document {
 	char *digest;		/* computed from the text: "sha256:…" */
 	char *media_type;	/* as the source says; NULL: it does not */
 };
+/*
+ * Sets the digest, by the algorithm of the one that is expected. NULL: none is, and it is SHA-256. A size below 0
+ * is unknown. -ERR_BAD_INPUT: the text is not what was expected.
+ */
+int document_check(struct document *d, const char *digest, int64_t size, struct err *err);
 void document_clear(struct document *d);
 static inline void document_clear_auto(struct document *d) { document_clear(d); }
 
@@ -43,4 +48,11 @@ struct source_ops {
 	int (*referrers)(struct source *s, const char *digest, struct document *ret, struct err *err);
 	void (*free)(struct source *s);
 };
+
+static inline void source_free(struct source *s)
+{
+	if (s)
+		s->ops->free(s);
+}
+DEFINE_AUTO(struct source *, source_free)
 #endif

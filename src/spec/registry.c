@@ -171,6 +171,16 @@ int registry_name_parse(const char *text, struct registry_name *ret, struct err 
 	return 0;
 }
 
+bool registry_name_same(const char *a, const char *b)
+{
+	AUTO(registry_name_clear) struct registry_name x = {}, y = {};
+
+	if (registry_name_parse(a, &x, NULL) < 0 || registry_name_parse(b, &y, NULL) < 0)
+		return false;
+	return str_eq(x.registry, y.registry) && str_eq(x.repository, y.repository) && str_eq(x.digest, y.digest) &&
+	       str_eq(x.tag ?: "latest", y.tag ?: "latest");
+}
+
 void registry_name_clear(struct registry_name *n)
 {
 	free(n->registry);

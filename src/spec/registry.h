@@ -1,5 +1,7 @@
 #ifndef SPEC_REGISTRY_H
 #define SPEC_REGISTRY_H
+#include <stdbool.h>
+
 #include "base/err.h"
 /*
  * Names of images in registries, as Docker and its successors write them:
@@ -17,6 +19,9 @@ struct registry_name {
 };
 
 int registry_name_parse(const char *text, struct registry_name *ret, struct err *err);
+
+/* Do both mean the same image? No tag means "latest" here. */
+bool registry_name_same(const char *a, const char *b);
 void registry_name_clear(struct registry_name *n);
 static inline void registry_name_clear_auto(struct registry_name *n) { registry_name_clear(n); }
 #endif

@@ -107,6 +107,16 @@ static void test_refuses(void **state)
 	}
 }
 
+static void test_same(void **state)
+{
+	assert_true(registry_name_same("busybox", "docker.io/library/busybox:latest"));
+	assert_true(registry_name_same("localhost/a:1", "localhost/a:1"));
+	assert_false(registry_name_same("localhost/a:1", "a:1"));
+	assert_false(registry_name_same("a", "a:1"));
+	assert_false(registry_name_same("a", "a@" DIGEST));
+	assert_false(registry_name_same("A", "A"));	/* no names at all */
+}
+
 static void test_lengths(void **state)
 {
 	char name[258], tag[2 + 130] = "a:";
@@ -130,6 +140,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_lengths),
 	};
 
