@@ -32,8 +32,9 @@ test_redirect_to_http_and_back() { fault 'http' downgrade; }
 test_header_without_end() { fault '.' headers; }
 
 test_stall() {
-	LIMIT=150
-	fault '.' stall .aci
+	mkdir -p "$CONFIG/limits.d"
+	printf '{"rktKind":"limits","rktVersion":"v1","stall-seconds":3}' >"$CONFIG/limits.d/l.json"
+	fault 'too slow or silent' stall .aci
 }
 
 test_endless() {

@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 #include "cli/out.h"
+#include "config.h"
 
 struct config_args {
 	bool pretty;
@@ -11,11 +12,36 @@ static const struct opt config_opts[] = {
 	{}
 };
 
+/* Where the files above say nothing, or a flag says something else. */
+static void write_in_force(struct json_writer *w, const struct engine *e)
+{
+	AUTO(free) char *insecure = insecure_format(e->insecure);
+
+	json_open_object(w, "inForce");
+	json_write_text(w, "data", e->data_dir);
+	json_write_text(w, "stage1-images", e->config.stage1_images_dir ?: STAGE1_DIR);
+	json_write_text(w, "system-config", e->system_config);
+	json_write_text(w, "local-config", e->local_config);
+	if (e->user_config)
+		json_write_text(w, "user-config", e->user_config);
+	json_write_text(w, "insecure-options", insecure);
+	json_open_object(w, "limits");
+	limits_write(w, limits());
+	json_close(w);
+	json_close(w);
+}
+
 static int config_run(struct cli *cli, void *args, char **argv, struct err *err)
 {
 	const struct config_args *a = args;
-	AUTO(free) char *text = config_text(&cli->engine.config, a->pretty);
+	struct json_writer *w = json_writer_new(a->pretty);
+	AUTO(free) char *text = NULL;
 
+	json_open_object(w, NULL);
+	config_write(w, &cli->engine.config);
+	write_in_force(w, &cli->engine);
+	json_close(w);
+	text = json_writer_finish(w);
 	out_text(text);
 	out_text("\n");
 	return 0;
@@ -23,6 +49,7 @@ static int config_run(struct cli *cli, void *args, char **argv, struct err *err)
 
 const struct cmd cmd_config = {
 	.name = "config", .args = "", .help = "print configuration for each stage in JSON format",
-	.description = "Prints what the configuration files say, secrets included, in the form of those files.",
+	.description = "\"stage0\" is what the configuration files say, secrets included, in the form of those files; "
+		       "\"inForce\" is what follows from them, the flags and the defaults.",
 	.opts = { config_opts }, .args_size = sizeof(struct config_args), .run = config_run,
 };

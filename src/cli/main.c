@@ -120,6 +120,7 @@ static int engine_open(struct engine *e, const struct global_args *g, struct err
 	r = config_load(e->system_config, e->local_config, e->user_config, &e->config, err);
 	if (r < 0)
 		return err_wrap(err, r, "cannot get configuration");
+	limits_set(&e->config.limits);
 	return data_dir(g, &e->config, &e->data_dir, err);
 }
 

@@ -9,16 +9,15 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "spec/limits.h"
 
 enum {
 	IN_ROOM = 256 << 10,
 	OUT_ROOM = 1 << 20,
 	HEAD_LEN = 512,
 	MEMBER_HEAD_LEN = 32,		/* of each further member: any magic, and all of a zstd frame's header */
-	XZ_MEMORY_MAX = 256 << 20,
-	WINDOW_LOG_MAX = 27,		/* 128 MiB */
-	WINDOW_LOG_SHARED = 23,		/* 8 MiB, what every zstd may ask for; a large one may have … */
-	WINDOW_LOG_SHARED_MAX = 25,	/* … DECOMPRESS_WINDOW_MAX */
+	WINDOW_LOG_MIN = 10, WINDOW_LOG_MAX = 30,
+	WINDOW_LOG_SHARED = 23,		/* 8 MiB, what every zstd may ask for; a large one waits until there is room */
 };
 
 /* What a codec works on: it takes from in, puts to out, and moves both along. */
@@ -122,7 +121,7 @@ static bool xz_start(struct stream *s)
 	lzma_stream *state = s->state ? s->state : xcalloc(1, sizeof(*state));
 
 	s->state = state;
-	return lzma_stream_decoder(state, XZ_MEMORY_MAX, LZMA_CONCATENATED) == LZMA_OK;
+	return lzma_stream_decoder(state, (uint64_t)limits()->decompress_memory, LZMA_CONCATENATED) == LZMA_OK;
 }
 
 static enum step xz_step(struct stream *s)
@@ -149,6 +148,16 @@ static void xz_stop(struct stream *s)
 	if (s->state)
 		lzma_end(s->state);
 	free(s->state);
+}
+
+/* The largest window that takes no more than so many bytes. */
+static int window_log(int64_t bytes)
+{
+	int log = WINDOW_LOG_MIN;
+
+	while (log < WINDOW_LOG_MAX && (int64_t)1 << (log + 1) <= bytes)
+		log++;
+	return log;
 }
 
 static bool zstd_start(struct stream *s)
@@ -225,7 +234,8 @@ const char *decompress_format(const void *head, size_t len)
 static void memory_take(struct decompress_memory *m, int64_t bytes)
 {
 	pthread_mutex_lock(&m->lock);
-	while (m->left < bytes)
+	/* What is larger than all there is has it to itself. */
+	while (m->left < bytes && m->left < DECOMPRESS_WINDOWS)
 		pthread_cond_wait(&m->freed, &m->lock);
 	m->left -= bytes;
 	pthread_mutex_unlock(&m->lock);
@@ -247,7 +257,7 @@ struct job {
 	struct stream s;
 	int out_fd;
 	uint8_t *in, *out;
-	int64_t read, written, max;
+	int64_t read, written;
 	int64_t window;		/* taken of the shared memory */
 };
 
@@ -281,11 +291,11 @@ static int flush(struct job *j, struct err *err)
 	int r;
 
 	j->written += (int64_t)len;
-	if ((all ? __atomic_add_fetch(all, (int64_t)len, __ATOMIC_RELAXED) : j->written) > j->max)
-		return err_set(err, -E2BIG, "the image unpacks to more than %lld bytes", (long long)j->max);
-	if (j->written > DECOMPRESS_RATIO_FROM && j->written / DECOMPRESS_RATIO_MAX > offset(j))
-		return err_set(err, -E2BIG, "the %s unpacks to more than %d times its size", j->input->what,
-			       DECOMPRESS_RATIO_MAX);
+	if ((all ? __atomic_add_fetch(all, (int64_t)len, __ATOMIC_RELAXED) : j->written) > limits()->unpacked_bytes)
+		return limit_refuse(err, &limits()->unpacked_bytes, "the image unpacks to more than");
+	if (j->written > DECOMPRESS_RATIO_FROM && j->written / limits()->unpack_ratio > offset(j))
+		return limit_refuse(err, &limits()->unpack_ratio, "the %s unpacks to more times its size than",
+				    j->input->what);
 	r = fd_write_all(j->out_fd, j->out, len);
 	if (r < 0)
 		return err_sys(err, r, "cannot hand the %s on", j->input->what);
@@ -318,7 +328,7 @@ static bool widen(struct job *j)
 {
 	struct decompress_memory *memory = j->input->memory;
 
-	if (!j->window || j->s.window_log == WINDOW_LOG_SHARED_MAX)
+	if (!j->window || j->s.window_log >= window_log(limits()->layer_memory))
 		return false;
 	/* The old one first, or two that wait would wait for each other. */
 	memory_give(memory, j->window);
@@ -337,8 +347,8 @@ static int after_step(struct job *j, enum step step, bool stands_still, struct e
 	if (step == STEP_BAD)
 		return err_set(err, -ERR_BAD_INPUT, "corrupt %s data at offset %lld", j->codec->name, offset(j));
 	if (step == STEP_MEMORY)
-		return err_set(err, -E2BIG, "%s data at offset %lld asks for too much memory", j->codec->name,
-			       offset(j));
+		return limit_refuse(err, j->window ? &limits()->layer_memory : &limits()->decompress_memory,
+				    "%s data at offset %lld asks for more memory than", j->codec->name, offset(j));
 	/* Standing still with nothing left means that the rest is missing. */
 	if (step == STEP_MORE && stands_still)
 		return err_set(err, -ERR_BAD_INPUT, "%s data is %s at offset %lld", j->codec->name,
@@ -390,8 +400,8 @@ int decompress_from(const struct decompress_input *input, int out_fd, struct err
 	AUTO(free) uint8_t *out = xmalloc(OUT_ROOM);
 	struct job j = {
 		.input = input, .out_fd = out_fd, .in = in, .out = out,
-		.max = input->max > 0 ? input->max : DECOMPRESS_MAX,
-		.s = { .in = in, .out = out, .out_room = OUT_ROOM, .window_log = WINDOW_LOG_MAX },
+		.s = { .in = in, .out = out, .out_room = OUT_ROOM,
+		       .window_log = window_log(limits()->decompress_memory / 2) },	/* it takes about as much again */
 	};
 	int r = fill(&j, HEAD_LEN, err);
 
@@ -416,9 +426,9 @@ static int read_fd(void *arg, void *data, size_t len, size_t *ret_len)
 	return fd_read_upto(*(int *)arg, data, len, ret_len);
 }
 
-int decompress(int in_fd, int out_fd, int64_t max, struct err *err)
+int decompress(int in_fd, int out_fd, struct err *err)
 {
-	struct decompress_input input = { .read = read_fd, .arg = &in_fd, .what = "image", .max = max };
+	struct decompress_input input = { .read = read_fd, .arg = &in_fd, .what = "image" };
 
 	if (lseek(in_fd, 0, SEEK_SET) < 0)
 		return err_sys(err, -errno, "cannot read the image");

@@ -9,16 +9,14 @@
  * apart by their first bytes. Several members one after the other count as one
  * stream; anything else behind the last is an error, as is a missing end.
  */
-enum { DECOMPRESS_RATIO_MAX = 200 };			/* how much larger than its source … */
-#define DECOMPRESS_RATIO_FROM ((int64_t)1 << 30)	/* … the output may be from this size on */
-#define DECOMPRESS_MAX	      ((int64_t)64 << 30)
+/* The limit unpack-ratio counts from this size of the output on. */
+#define DECOMPRESS_RATIO_FROM ((int64_t)1 << 30)
 
 /*
- * Reads in_fd from its start to its end. max: ceiling of the output, 0 for
- * DECOMPRESS_MAX. -ERR_BAD_INPUT: not a format we know, truncated or corrupt;
- * err names the offset. -E2BIG: a bomb. -EPIPE: the reader of out_fd gave up.
+ * Reads in_fd from its start to its end. -ERR_BAD_INPUT: not a format we know, truncated or corrupt;
+ * err names the offset. -E2BIG: over a limit (spec/limits.h). -EPIPE: the reader of out_fd gave up.
  */
-int decompress(int in_fd, int out_fd, int64_t max, struct err *err);
+int decompress(int in_fd, int out_fd, struct err *err);
 
 /*
  * Windows of zstd, which its frames ask for, when several decompress at once: small ones fit all at the same time, a
@@ -29,7 +27,7 @@ struct decompress_memory {
 	pthread_cond_t freed;
 	int64_t left;
 };
-enum { DECOMPRESS_WINDOWS = 40 << 20, DECOMPRESS_WINDOW_MAX = 32 << 20 };
+enum { DECOMPRESS_WINDOWS = 40 << 20 };
 #define DECOMPRESS_MEMORY { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, DECOMPRESS_WINDOWS }
 
 struct decompress_input {
@@ -38,9 +36,8 @@ struct decompress_input {
 	void *arg;
 	const char *what;	/* for messages: "image", "layer" */
 	const char *format;	/* the one that it must be of, where "tar" is also what has no mark of any; NULL: any */
-	int64_t max;		/* 0: DECOMPRESS_MAX … */
-	int64_t *written;	/* … for all that add to this, atomically; NULL: for this one */
-	struct decompress_memory *memory;	/* NULL: windows of up to 128 MiB */
+	int64_t *written;	/* the limit unpacked-bytes is for all that add to this, atomically; NULL: for this one */
+	struct decompress_memory *memory;	/* NULL: nobody else does; the limit is decompress-memory, not layer-memory */
 };
 
 /* As decompress(), from wherever the bytes come. */

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "spec/limits.h"
 
 static char *seed(const char *name, size_t *ret_len)
 {
@@ -23,7 +24,7 @@ static char *seed(const char *name, size_t *ret_len)
 }
 
 /* What data unpacks to; the caller frees it. */
-static int unpack(const void *data, size_t len, int64_t max, char **ret, size_t *ret_len, struct err *err)
+static int unpack(const void *data, size_t len, char **ret, size_t *ret_len, struct err *err)
 {
 	AUTO(close) int in_fd = memfd_create("in", MFD_CLOEXEC);
 	AUTO(close) int out_fd = memfd_create("out", MFD_CLOEXEC);
@@ -31,7 +32,7 @@ static int unpack(const void *data, size_t len, int64_t max, char **ret, size_t 
 	int r;
 
 	assert_int_equal(fd_write_all(in_fd, data, len), 0);
-	r = decompress(in_fd, out_fd, max, err);
+	r = decompress(in_fd, out_fd, err);
 	assert_int_equal(fstat(out_fd, &st), 0);
 	*ret_len = (size_t)st.st_size;
 	*ret = xcalloc(1, *ret_len + 1);
@@ -53,7 +54,7 @@ static void each_format(void **state)
 		AUTO(free) char *got = NULL;
 
 		assert_string_equal(decompress_format(data, len), formats[i].format);
-		assert_int_equal(unpack(data, len, 0, &got, &got_len, NULL), 0);
+		assert_int_equal(unpack(data, len, &got, &got_len, NULL), 0);
 		assert_int_equal(got_len, plain_len);
 		assert_memory_equal(got, plain, plain_len);
 	}
@@ -74,7 +75,7 @@ static void several_members(void **state)
 
 		memcpy(twice, data, len);
 		memcpy(twice + len, data, len);
-		assert_int_equal(unpack(twice, 2 * len, 0, &got, &got_len, NULL), 0);
+		assert_int_equal(unpack(twice, 2 * len, &got, &got_len, NULL), 0);
 		assert_int_equal(got_len, 2 * plain_len);
 		assert_memory_equal(got + plain_len, plain, plain_len);
 	}
@@ -94,14 +95,14 @@ static void damage(void **state)
 		for (size_t cut = 0; cut < len; cut++) {
 			AUTO(free) char *got = NULL;
 
-			assert_int_equal(unpack(data, cut, 0, &got, &got_len, NULL), -ERR_BAD_INPUT);
+			assert_int_equal(unpack(data, cut, &got, &got_len, NULL), -ERR_BAD_INPUT);
 		}
 		for (size_t at = 0; at < len; at++) {
 			AUTO(free) char *got = NULL;
 			int r;
 
 			data[at] ^= 0x20;
-			r = unpack(data, len, 0, &got, &got_len, NULL);
+			r = unpack(data, len, &got, &got_len, NULL);
 			assert_true(r < 0 || (got_len == plain_len && memcmp(got, plain, plain_len) == 0));
 			data[at] ^= 0x20;
 		}
@@ -118,12 +119,12 @@ static void words(void **state)
 	AUTO(free) char *got_junk = NULL;
 	AUTO(free) char *got_text = NULL;
 
-	assert_int_equal(unpack(cut, len, 0, &got, &got_len, &err), -ERR_BAD_INPUT);
+	assert_int_equal(unpack(cut, len, &got, &got_len, &err), -ERR_BAD_INPUT);
 	assert_string_equal(err.chain[0], "gzip data is truncated at offset 40");
 	junk = seed("gz_junk", &len);
-	assert_int_equal(unpack(junk, len, 0, &got_junk, &got_len, &err), -ERR_BAD_INPUT);
+	assert_int_equal(unpack(junk, len, &got_junk, &got_len, &err), -ERR_BAD_INPUT);
 	assert_string_equal(err.chain[0], "garbage after the end of the gzip data at offset 101");
-	assert_int_equal(unpack("hello", 5, 0, &got_text, &got_len, &err), -ERR_BAD_INPUT);
+	assert_int_equal(unpack("hello", 5, &got_text, &got_len, &err), -ERR_BAD_INPUT);
 	assert_string_equal(err.chain[0], "error: unknown image filetype");
 }
 
@@ -134,8 +135,10 @@ static void ceiling(void **state)
 	AUTO(free) char *data = seed("gz", &len);
 	AUTO(free) char *got = NULL;
 
-	assert_int_equal(unpack(data, len, 1023, &got, &got_len, &err), -E2BIG);
-	assert_string_equal(err.chain[0], "the image unpacks to more than 1023 bytes");
+	limits_set(&(struct limits){ .unpacked_bytes = 1023 });
+	assert_int_equal(unpack(data, len, &got, &got_len, &err), -E2BIG);
+	limits_set(NULL);
+	assert_string_equal(err.chain[0], "the image unpacks to more than the limit unpacked-bytes (1023B; limits.d)");
 	assert_int_equal(got_len, 0);
 }
 
@@ -152,7 +155,7 @@ static void reader_gone(void **state)
 	out_fd = pipe_fds[1];
 	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(fd_write_all(in_fd, data, len), 0);
-	assert_int_equal(decompress(in_fd, out_fd, 0, NULL), -EPIPE);
+	assert_int_equal(decompress(in_fd, out_fd, NULL), -EPIPE);
 	signal(SIGPIPE, SIG_DFL);
 }
 
@@ -227,7 +230,8 @@ static void windows(void **state)
 		assert_int_equal(unpack_as("zstd", frame, len, NULL, NULL), 1000);
 		assert_int_equal(unpack_as("zstd", frame, len, &memory, &err), log <= 25 ? 1000 : -E2BIG);
 		if (log > 25)
-			assert_string_equal(err.chain[0], "zstd data at offset 0 asks for too much memory");
+			assert_string_equal(err.chain[0], "zstd data at offset 0 asks for more memory than the limit "
+					   "layer-memory (32MiB; limits.d)");
 		assert_true(memory.left == DECOMPRESS_WINDOWS);
 	}
 	/* One after the other, the later ones larger. */
@@ -235,6 +239,19 @@ static void windows(void **state)
 		len += zstd_frame(22 + 2 * (int)i, frame + len);
 		assert_int_equal(unpack_as("zstd", frame, len, &memory, NULL), i < 2 ? 1000 * ((int)i + 1) : -E2BIG);
 	}
+}
+
+/* A limit above what is shared: one has it all. */
+static void wider_than_all(void **state)
+{
+	struct decompress_memory memory = DECOMPRESS_MEMORY;
+	char frame[1 << 10];
+	size_t len = zstd_frame(27, frame);
+
+	limits_set(&(struct limits){ .layer_memory = 128 << 20 });
+	assert_int_equal(unpack_as("zstd", frame, len, &memory, NULL), 1000);
+	limits_set(NULL);
+	assert_true(memory.left == DECOMPRESS_WINDOWS);
 }
 
 static void *unpack_large(void *memory)
@@ -284,14 +301,16 @@ static void shared_ceiling(void **state)
 	AUTO(free) char *gz = seed("gz", &len);
 	int64_t written = 0;
 
+	limits_set(&(struct limits){ .unpacked_bytes = 2500 });
 	for (int i = 0; i < 3; i++) {
 		struct trickle t = { gz, len };
-		struct decompress_input input = { .read = read_trickle, .arg = &t, .what = "layer", .max = 2500,
+		struct decompress_input input = { .read = read_trickle, .arg = &t, .what = "layer",
 						  .written = &written };
 
 		assert_int_equal(decompress_from(&input, out_fd, &err), i < 2 ? 0 : -E2BIG);
 	}
-	assert_string_equal(err.chain[0], "the image unpacks to more than 2500 bytes");
+	limits_set(NULL);
+	assert_string_equal(err.chain[0], "the image unpacks to more than the limit unpacked-bytes (2500B; limits.d)");
 }
 
 int main(void)
@@ -299,7 +318,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_format), cmocka_unit_test(several_members), cmocka_unit_test(damage),
 		cmocka_unit_test(words), cmocka_unit_test(ceiling), cmocka_unit_test(reader_gone),
-		cmocka_unit_test(called_something_else), cmocka_unit_test(windows), cmocka_unit_test(many_windows),
+		cmocka_unit_test(called_something_else), cmocka_unit_test(windows), cmocka_unit_test(wider_than_all), cmocka_unit_test(many_windows),
 		cmocka_unit_test(skipped_frames), cmocka_unit_test(shared_ceiling),
 	};
 

@@ -47,7 +47,7 @@ static int read_file(const struct tar_index *tar, const char *path, struct buf *
 	int r = tar_index_find(tar, path, &piece, err);
 
 	if (r >= 0)
-		r = piece_read(&piece, OCI_DOCUMENT_MAX, ret, err);
+		r = piece_read_document(&piece, ret, err);
 	return r < 0 ? err_wrap(err, r, "cannot read \"%s\" of the archive", path) : 0;
 }
 
@@ -289,7 +289,7 @@ static int archive_document(struct source *s, const struct oci_descriptor *d, st
 	int r = find_blob((struct docker_archive *)s, d->digest, &piece, err);
 
 	if (r >= 0)
-		r = piece_read(&piece, OCI_DOCUMENT_MAX, &document.text, err);
+		r = piece_read_document(&piece, &document.text, err);
 	if (r >= 0)
 		r = document_check(&document, d->digest, d->size, err);
 	if (r < 0)

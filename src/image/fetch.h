@@ -34,11 +34,6 @@ struct fetch_config {
 	const struct fetch_credential *credentials;	/* sent over https alone, and to their domain alone */
 	size_t n_credentials;
 	bool render;			/* unpack too (root only) */
-	/*
-	 * A server that sends less than 100 bytes/s for so long is given up. 0: what
-	 * the environment's RKT_FETCH_STALL_SECONDS says (at most 3600), else 30.
-	 */
-	int64_t stall_seconds;
 };
 
 /* One image to get. */

@@ -14,8 +14,9 @@
 #include "config.h"
 #include "image/credentials.h"
 #include "image/progress.h"
+#include "spec/limits.h"
 
-enum { NOBODY = 65534, STALL_SECONDS_MAX = 3600, GONE_MS = 250 };
+enum { NOBODY = 65534, GONE_MS = 250 };
 
 /* All that rkt-fetch may know of our environment. */
 static const char *const passed_on[] = {
@@ -113,17 +114,6 @@ static int start(const struct fetch_config *config, const struct helper_fds *f, 
 	return r < 0 ? err_wrap(err, r, "cannot start rkt-fetch") : 0;
 }
 
-/* A slow or silent server is given up after so long; see image/client.h. */
-static int64_t stall_seconds(const struct fetch_config *config)
-{
-	const char *text = getenv("RKT_FETCH_STALL_SECONDS");
-	unsigned long long n = 0;
-
-	if (config->stall_seconds > 0)
-		return config->stall_seconds;
-	return text && str_to_u64(text, STALL_SECONDS_MAX, &n) == 0 ? (int64_t)n : 0;
-}
-
 int helper_configure(const struct fetch_config *config, struct wire_request *request, struct err *err)
 {
 	request->skip_signature = config->insecure & FETCH_SKIP_SIGNATURE;
@@ -131,7 +121,7 @@ int helper_configure(const struct fetch_config *config, struct wire_request *req
 	request->allow_http = config->insecure & FETCH_ALLOW_HTTP;
 	request->pubkey_http = config->insecure & FETCH_PUBKEY_HTTP;
 	request->debug = log_debugging();
-	request->stall_seconds = stall_seconds(config);
+	request->limits = limits_hand_on();
 	return credentials_add(config, request, err);
 }
 

@@ -6,21 +6,15 @@
 #include "base/buf.h"
 #include "base/err.h"
 /*
- * HTTP GET for rkt-fetch, by libcurl. At most 10 redirects, each looked at
+ * HTTP GET for rkt-fetch, by libcurl. Each redirect is looked at
  * before it is followed: never from https to http unless that was allowed by
- * name. Certificates are checked, every size and every silence is bounded. What
+ * name. Certificates are checked, every size and every silence is bounded (spec/limits.h). What
  * breaks on the way is tried again, and goes on where it broke if the server
  * has a name for the version that it sends.
  *
  * Threads may get at the same time, each with a struct http of its own.
  */
-enum {
-	HTTP_REDIRECTS_MAX = 10,
-	HTTP_HEADER_MAX = 64 << 10,
-	HTTP_STALL_SECONDS = 30,
-	HTTP_AGE_MAX = 24 * 60 * 60,
-	HTTP_OVERLAP = 4 << 10,
-};
+enum { HTTP_AGE_MAX = 24 * 60 * 60, HTTP_OVERLAP = 4 << 10 };
 
 struct wire_credential;
 
@@ -29,7 +23,6 @@ struct http_config {
 	const struct wire_credential *credentials;	/* see image/authorize.h; the caller's */
 	size_t n_credentials;
 	bool allow_downgrade;		/* follow https to http */
-	int64_t stall_seconds;		/* below 100 bytes/s for so long: give up. 0: HTTP_STALL_SECONDS */
 	int64_t wait_ms;		/* before the second try, doubled before each further one; 0: half a second */
 	/* Called now and then; a negative return ends the transfer with it. total 0: unknown. */
 	int (*progress)(void *arg, int64_t done, int64_t total);
@@ -87,7 +80,8 @@ struct http_get {
 	 */
 	int tries;
 	struct http_answer *answer;	/* of the last answer, filled also on failure; the caller clears it */
-	int64_t max;			/* bytes of the body */
+	int64_t max;			/* bytes of the body … */
+	const int64_t *limit;		/* … or one of limits(), which a refusal then names */
 	int64_t seconds_max;		/* for one try; 0: no limit but the stall */
 	bool accept_202;
 	bool need_length;		/* refuse a body that ends when the connection does */

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "image/http_transfer.h"
+#include "spec/limits.h"
 
 enum {
 	WAIT_MS = 500,
@@ -154,8 +155,8 @@ static int try_once(struct job *j, enum again *ret_again, struct err *err)
 		curl_easy_getinfo(j->http->curl, CURLINFO_REDIRECT_URL, &next);
 		if (r < 300 || r > 308 || r == 304 || !next)
 			return judge_status(j, r, ret_again, err);
-		if (hops == HTTP_REDIRECTS_MAX)
-			return err_set(err, -EPROTO, "too many redirects");
+		if (hops == limits()->redirects)
+			return limit_refuse(err, &limits()->redirects, "more redirects than");
 		r = http_redirect_check(j->url, next, j->http->config.allow_downgrade, err);
 		if (r < 0)
 			return r;
@@ -186,7 +187,7 @@ static void sleep_ms(int64_t ms)
 static int64_t wait_before(const struct job *j)
 {
 	const struct http_config *config = &j->http->config;
-	int64_t most = transfer_stall(config), wait = config->wait_ms > 0 ? config->wait_ms : WAIT_MS;
+	int64_t most = limits()->stall_seconds, wait = config->wait_ms > 0 ? config->wait_ms : WAIT_MS;
 	uint32_t dice;
 
 	most = (most < WAIT_MAX_SECONDS ? most : WAIT_MAX_SECONDS) * 1000;

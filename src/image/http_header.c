@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "spec/limits.h"
 
 /* Sizes and seconds: enough for any, and far from overflow. */
 #define NUMBER_MAX ((int64_t)1 << 53)
@@ -285,7 +286,7 @@ static void take_field(struct http_header *h, const char *line, size_t len)
 int http_header_line(struct http_header *h, const char *line, size_t len)
 {
 	h->bytes += len;
-	if (h->bytes > HTTP_HEADER_MAX)
+	if ((int64_t)h->bytes > limits()->header_bytes)
 		return -E2BIG;
 	while (len && (line[len - 1] == '\n' || line[len - 1] == '\r'))
 		len--;

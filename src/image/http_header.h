@@ -26,7 +26,7 @@ struct http_header {
 
 /*
  * Takes one line, with or without its end. A status line begins the next header
- * (interim answers come before the real one). -E2BIG: HTTP_HEADER_MAX is passed.
+ * (interim answers come before the real one). -E2BIG: it is over the limit header-bytes.
  */
 int http_header_line(struct http_header *h, const char *line, size_t len);
 void http_header_clear(struct http_header *h);

@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "spec/limits.h"
 
 /* --- a server on loopback that says what it was told to, one connection after the other --------------- */
 
@@ -152,7 +153,8 @@ static int set_up(void **state)
 	server_start(&t->other);
 	t->url = xasprintf("http://127.0.0.1:%d/x", t->server.port);
 	t->fd = memfd_create("body", MFD_CLOEXEC);
-	assert_int_equal(http_new(&(struct http_config){ .wait_ms = 1, .stall_seconds = 2 }, &t->http, NULL), 0);
+	limits_set(&(struct limits){ .stall_seconds = 2 });
+	assert_int_equal(http_new(&(struct http_config){ .wait_ms = 1 }, &t->http, NULL), 0);
 	t->get = (struct http_get){ .url = t->url, .kind = "image", .max = 1 << 20, .fd = t->fd, .tries = 3,
 				    .on_version = on_version, .on_version_arg = &t->seen, .on_data = on_data,
 				    .on_data_arg = &t->seen, .answer = &t->answer };
@@ -654,7 +656,7 @@ static void header_too_large(void **state)
 	struct test *t = *state;
 
 	t->server.script[0] = lasting(t, xasprintf("HTTP/1.1 200 OK\r\nX: %070000d\r\n\r\n", 0));
-	assert_failed(t, run(t), -E2BIG, "the answer's header is larger than 65536 bytes");
+	assert_failed(t, run(t), -E2BIG, "the answer's header is larger than the limit header-bytes (64KiB; limits.d)");
 }
 
 static void *get_alone(void *arg)

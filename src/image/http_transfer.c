@@ -7,16 +7,9 @@
 #include "base/mem.h"
 #include "config.h"
 #include "image/authorize.h"
+#include "spec/limits.h"
 
-enum { CONNECT_SECONDS = 20, SPEED_MIN = 100, OTHER_BODY_MAX = 64 << 10 };
-
-/* What a server may send without saying how much it will be: it could go on until the disk is full. */
-#define UNSAID_BODY_MAX ((int64_t)4 << 30)
-
-int64_t transfer_stall(const struct http_config *config)
-{
-	return config->stall_seconds > 0 ? config->stall_seconds : HTTP_STALL_SECONDS;
-}
+enum { SPEED_MIN = 100, OTHER_BODY_MAX = 64 << 10 };
 
 /* --- answers ----------------------------------------------------------------- */
 
@@ -30,18 +23,36 @@ static long status_of(const struct transfer *t)
 
 static bool is_body(long status) { return status == 200 || status == 206; }
 
+/* The limit that the body is held against; NULL: t->get->max. */
+static const int64_t *body_limit(const struct transfer *t)
+{
+	const struct http_header *h = &t->header;
+	int64_t max = t->get->limit ? *t->get->limit : t->get->max;
+
+	/* Who does not say how much it will be could go on until the disk is full. */
+	return h->has_length || h->range.given || max < limits()->unsized_bytes ? t->get->limit :
+										  &limits()->unsized_bytes;
+}
+
 /* How much of the body we take. */
 static int64_t body_max(const struct transfer *t)
 {
-	const struct http_header *h = &t->header;
-	bool said = h->has_length || h->range.given;
+	const int64_t *limit = body_limit(t);
 
-	return said || t->get->max < UNSAID_BODY_MAX ? t->get->max : UNSAID_BODY_MAX;
+	return limit ? *limit : t->get->max;
 }
 
 static int too_large(const struct transfer *t)
 {
-	return err_set(t->err, -E2BIG, "the %s is larger than %lld bytes", t->get->kind, (long long)body_max(t));
+	const int64_t *limit = body_limit(t);
+
+	if (!limit)
+		return err_set(t->err, -E2BIG, "the %s is larger than %lld bytes", t->get->kind,
+			       (long long)t->get->max);
+	if (limit != t->get->limit)
+		return limit_refuse(t->err, limit, "the server does not say how long the %s is, and it is larger than",
+				    t->get->kind);
+	return limit_refuse(t->err, limit, "the %s is larger than", t->get->kind);
 }
 
 /* The server does not go on where we asked it to: then it is to send everything. */
@@ -216,7 +227,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 
 	if (http_header_line(&t->header, line, size * n) == 0)
 		return size * n;
-	t->failed = err_set(t->err, -E2BIG, "the answer's header is larger than %d bytes", HTTP_HEADER_MAX);
+	t->failed = limit_refuse(t->err, &limits()->header_bytes, "the answer's header is larger than");
 	return 0;
 }
 
@@ -291,9 +302,9 @@ static void set_up(struct transfer *t)
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, t->lines);
 	curl_easy_setopt(curl, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);	/* a proxy gets none of them */
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)limits()->connect_seconds);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)SPEED_MIN);
-	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)transfer_stall(config));
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)limits()->stall_seconds);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)t->get->seconds_max);
 	curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 256L << 10);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->words);
@@ -387,16 +398,28 @@ static bool connected(const struct transfer *t)
 	return us > 0;
 }
 
+/* Which of the limits the library held the request against, as far as it can be told. */
+static const char *time_limit(const struct transfer *t)
+{
+	curl_off_t us = 0;
+
+	curl_easy_getinfo(t->http->curl, CURLINFO_TOTAL_TIME_T, &us);
+	if (t->get->seconds_max && us >= (curl_off_t)t->get->seconds_max * 1000000)
+		return "document-seconds";
+	return connected(t) ? "stall-seconds" : "connect-seconds";
+}
+
 static int library_failure(struct transfer *t, CURLcode code, struct err *err)
 {
 	const char *words = *t->words ? t->words : curl_easy_strerror(code);
 
 	/* Also what the library says of a single header line that it cannot hold. */
 	if (code == CURLE_OUT_OF_MEMORY && !t->begun)
-		return err_set(err, -E2BIG, "the answer's header is larger than %d bytes", HTTP_HEADER_MAX);
+		return limit_refuse(err, &limits()->header_bytes, "the answer's header is larger than");
 	if (code == CURLE_OPERATION_TIMEDOUT) {
 		t->again = connected(t) ? AGAIN_LATER : AGAIN_REACHED;
-		return err_set(err, -ETIMEDOUT, "the server is too slow or silent (%s)", words);
+		return err_set(err, -ETIMEDOUT, "the server is too slow or silent (%s; see %s in limits.d)", words,
+			       time_limit(t));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(failures); i++)
 		if (failures[i].code == code) {

@@ -43,7 +43,4 @@ struct transfer {
 
 /* Returns the status, or how it failed. The caller clears the header. */
 int transfer_run(struct transfer *t, struct err *err);
-
-/* Seconds of silence that are borne. */
-int64_t transfer_stall(const struct http_config *config);
 #endif

@@ -6,7 +6,6 @@
 
 #include "spec/registry.h"
 
-enum { VERSION_FILE_MAX = 4096 };
 #define REF_NAME	"org.opencontainers.image.ref.name"
 #define CONTAINERD_NAME "io.containerd.image.name"
 
@@ -48,13 +47,13 @@ static void free_asked(struct pieces *p) { free(p); }
 
 /* --- reading --- */
 
-static int read_file(struct layout *l, const char *path, size_t max, struct buf *ret, struct err *err)
+static int read_file(struct layout *l, const char *path, struct buf *ret, struct err *err)
 {
 	AUTO(piece_clear) struct piece piece = { .fd = -1 };
 	int r = l->files->open(l->files, path, &piece, err);
 
 	if (r >= 0)
-		r = piece_read(&piece, max, ret, err);
+		r = piece_read_document(&piece, ret, err);
 	return r < 0 ? err_wrap(err, r, "cannot read \"%s\" of the image layout", path) : 0;
 }
 
@@ -75,7 +74,7 @@ static int read_document(struct layout *l, const char *digest, int64_t size, con
 	AUTO(free) char *path = blob_path(digest);
 	int r;
 
-	r = read_file(l, path, OCI_DOCUMENT_MAX, &d.text, err);
+	r = read_file(l, path, &d.text, err);
 	if (r >= 0)
 		r = document_check(&d, digest, size, err);
 	if (r < 0)
@@ -92,7 +91,7 @@ static int check_version(struct layout *l, struct err *err)
 	const char *version;
 	int r;
 
-	r = read_file(l, "oci-layout", VERSION_FILE_MAX, &text, err);
+	r = read_file(l, "oci-layout", &text, err);
 	if (r == -ERR_NOT_FOUND)
 		return err_wrap(err, r, "not an OCI image layout");
 	if (r >= 0)
@@ -175,7 +174,7 @@ static int find_only(const struct oci_document *index, const struct oci_descript
 
 static int read_index(struct layout *l, struct document *ret_text, struct oci_document *ret, struct err *err)
 {
-	int r = read_file(l, "index.json", OCI_DOCUMENT_MAX, &ret_text->text, err);
+	int r = read_file(l, "index.json", &ret_text->text, err);
 
 	if (r >= 0)
 		r = document_check(ret_text, NULL, -1, err);

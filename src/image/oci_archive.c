@@ -29,7 +29,7 @@ static bool has(const struct tar_index *tar, const char *path)
 }
 
 /* *fd becomes the one with the plain tar. */
-static int unpack(int *fd, int scratch_fd, int64_t max, struct err *err)
+static int unpack(int *fd, int scratch_fd, struct err *err)
 {
 	unsigned char head[HEAD];
 	ssize_t n = pread(*fd, head, sizeof(head), 0);
@@ -42,7 +42,7 @@ static int unpack(int *fd, int scratch_fd, int64_t max, struct err *err)
 		return 0;
 	if (scratch_fd < 0)
 		return err_set(err, -ERR_BAD_INPUT, "the archive is packed with %s: unpack it first", format);
-	r = decompress(*fd, scratch_fd, max, err);
+	r = decompress(*fd, scratch_fd, err);
 	if (r < 0)
 		return r;
 	*fd = scratch_fd;
@@ -68,11 +68,11 @@ static int choose_format(struct tar_index *tar, const struct layout_wish *wish, 
 	return 0;
 }
 
-int oci_archive_new(int fd, int scratch_fd, int64_t max, const struct layout_wish *wish, struct source **ret,
+int oci_archive_new(int fd, int scratch_fd, const struct layout_wish *wish, struct source **ret,
 		    struct err *err)
 {
 	AUTO(tar_index_free) struct tar_index *tar = NULL;
-	int r = unpack(&fd, scratch_fd, max, err);
+	int r = unpack(&fd, scratch_fd, err);
 
 	if (r >= 0)
 		r = tar_index_new(fd, &tar, err);

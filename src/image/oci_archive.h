@@ -9,9 +9,9 @@
 
 /*
  * fd: the archive, a regular file that stays the caller's and open. scratch_fd: a file to read and write, where a
- * compressed archive is unpacked first; -1: such archives are refused. max: bytes that may become, 0: the default
- * ceiling. In an archive of Docker's the tag is a name, "NAME[:TAG]", and there are no digests.
+ * compressed archive is unpacked first; -1: such archives are refused. In an archive of Docker's the tag is a name,
+ * "NAME[:TAG]", and there are no digests.
  */
-int oci_archive_new(int fd, int scratch_fd, int64_t max, const struct layout_wish *wish, struct source **ret,
+int oci_archive_new(int fd, int scratch_fd, const struct layout_wish *wish, struct source **ret,
 		    struct err *err);
 #endif

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (fd < 0 || fd_write_all(fd, data, size) < 0)
 		return 0;
-	r = oci_archive_new(fd, -1, 0, &(struct layout_wish){}, &s, &err);
+	r = oci_archive_new(fd, -1, &(struct layout_wish){}, &s, &err);
 	if (r >= 0)
 		r = s->ops->root(s, &root, &err);
 	if (r < 0 && (!err.chain || !*err.chain[0]))

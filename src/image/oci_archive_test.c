@@ -101,7 +101,7 @@ static char *archive_root(const struct image *image, const char *tag, const char
 	AUTO(source_free) struct source *s = NULL;
 	AUTO(err_clear) struct err err = {};
 
-	if (oci_archive_new(fd, -1, 0, &(struct layout_wish){ tag, digest }, &s, &err) < 0)
+	if (oci_archive_new(fd, -1, &(struct layout_wish){ tag, digest }, &s, &err) < 0)
 		return err_text(&err);
 	return root_of(s);
 }
@@ -399,7 +399,7 @@ static void test_docker_blobs(void **state)
 	add_file(&image, "l/layer.tar", "1\n");
 	add_file(&image, "manifest.json", "[" SAVED("c.json", "null") "]");
 	fd = tar_of(&image);
-	assert_int_equal(oci_archive_new(fd, -1, 0, &(struct layout_wish){}, &s, NULL), 0);
+	assert_int_equal(oci_archive_new(fd, -1, &(struct layout_wish){}, &s, NULL), 0);
 	assert_int_equal(s->ops->root(s, &root, NULL), 0);
 	assert_int_equal(s->ops->document(s, &d, &config, NULL), 0);
 	assert_string_equal(config.text.data, CONFIG);
@@ -423,7 +423,7 @@ static void test_docker_corrupt_layer(void **state)
 	add_file(&image, "l/layer.tar", "2\n");
 	add_file(&image, "manifest.json", "[" SAVED("c.json", "null") "]");
 	fd = tar_of(&image);
-	assert_int_equal(oci_archive_new(fd, -1, 0, &(struct layout_wish){}, &s, NULL), 0);
+	assert_int_equal(oci_archive_new(fd, -1, &(struct layout_wish){}, &s, NULL), 0);
 	assert_int_equal(s->ops->root(s, &root, NULL), 0);
 	layer = blob_of(s, EMPTY_DIFF, 2, &(struct sink_log){});
 	assert_true(str_starts(layer, "blob \"" EMPTY_DIFF "\" is corrupt"));
@@ -469,9 +469,9 @@ static void test_compressed_archive(void **state)
 	AUTO(err_clear) struct err refused = {}, empty = {};
 	AUTO(source_free) struct source *s = NULL;
 
-	assert_int_equal(oci_archive_new(fd, -1, 0, &(struct layout_wish){}, &s, &refused), -ERR_BAD_INPUT);
+	assert_int_equal(oci_archive_new(fd, -1, &(struct layout_wish){}, &s, &refused), -ERR_BAD_INPUT);
 	assert_string_equal(refused.chain[0], "the archive is packed with gzip: unpack it first");
-	assert_int_equal(oci_archive_new(fd, scratch, 0, &(struct layout_wish){}, &s, &empty), -ERR_BAD_INPUT);
+	assert_int_equal(oci_archive_new(fd, scratch, &(struct layout_wish){}, &s, &empty), -ERR_BAD_INPUT);
 	assert_true(str_starts(empty.chain[0], "the archive is neither"));
 }
 

@@ -9,9 +9,8 @@
 #include "image/input.h"
 #include "image/keystore.h"
 #include "image/trust.h"
+#include "spec/limits.h"
 #include "spec/oci.h"
-
-enum { LAYERS_AT_ONCE = 4 };
 
 enum layer_state { LAYER_WANTED, LAYER_RUNNING, LAYER_DONE };
 
@@ -249,7 +248,7 @@ static bool signer_fits(const struct pull *p, const char *fingerprint)
 
 static bool layers_fit(const struct wire_reply *a)
 {
-	if (a->n_layers > OCI_LAYERS_MAX)
+	if ((int64_t)a->n_layers > limits()->layers)
 		return false;
 	for (size_t i = 0; i < a->n_layers; i++)
 		if (!a->layers[i].digest || !a->layers[i].diff_id || !oci_digest_valid(a->layers[i].digest) ||
@@ -433,7 +432,7 @@ static int await_layer(struct pull *p, struct err *err)
 /* Starts what can be started now: there is room, and nobody else is at it. */
 static int start_free_layers(struct pull *p, struct err *err)
 {
-	for (size_t i = 0; i < p->n_layers && p->n_running < LAYERS_AT_ONCE; i++) {
+	for (size_t i = 0; i < p->n_layers && (int64_t)p->n_running < limits()->parallel_downloads; i++) {
 		int r = p->layers[i].state == LAYER_WANTED ? layer_start(p, i, false, err) : 0;
 
 		if (r < 0 && r != -EWOULDBLOCK)

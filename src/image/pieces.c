@@ -1,6 +1,7 @@
 #include "image/pieces.h"
 
 #include "image/sha.h"
+#include "spec/limits.h"
 
 enum { CHUNK = 1 << 20 };
 
@@ -47,6 +48,13 @@ int piece_read(const struct piece *p, size_t max, struct buf *ret, struct err *e
 	*ret = all;
 	all = (struct buf){};
 	return 0;
+}
+
+int piece_read_document(const struct piece *p, struct buf *ret, struct err *err)
+{
+	if (p->size > limits()->document_bytes)
+		return limit_refuse(err, &limits()->document_bytes, "larger than");
+	return piece_read(p, (size_t)limits()->document_bytes, ret, err);
 }
 
 static int copy_chunks(const struct piece *p, struct sha *sha, const struct blob_sink *sink, struct err *err)

@@ -21,6 +21,7 @@ struct pieces {
 
 /* All of it. -E2BIG: more than max bytes. */
 int piece_read(const struct piece *p, size_t max, struct buf *ret, struct err *err);
+int piece_read_document(const struct piece *p, struct buf *ret, struct err *err);	/* max: the limit document-bytes */
 
 /* Copies a blob, from its start, into the sink: size and digest are held against the descriptor. */
 int piece_copy(const struct piece *p, const struct oci_descriptor *d, const struct blob_sink *sink, struct err *err);

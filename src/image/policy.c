@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "image/cosign.h"
+#include "spec/limits.h"
 
 /*
  * One image may have many signatures and many things that refer to it; what is
@@ -169,7 +170,7 @@ static int check_bundle(struct search *s, const struct oci_descriptor *d, const 
 	AUTO(document_clear) struct document text = {};
 	AUTO(document_clear) struct document bundle = {};
 	AUTO(oci_document_clear) struct oci_document manifest = {};
-	int r = read_part(s, d, OCI_DOCUMENT_MAX, &text, err);
+	int r = read_part(s, d, limits()->document_bytes, &text, err);
 
 	if (r >= 0)
 		r = read_document(&text, OCI_KIND_MANIFEST, &manifest, err);

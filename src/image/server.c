@@ -12,14 +12,12 @@
 #include "image/http.h"
 #include "image/signature.h"
 #include "image/wire.h"
+#include "spec/limits.h"
 
 enum {
-	PAGE_MAX = 1 << 20,
-	SMALL_SECONDS = 120,	/* for all of a page, a key or a signature */
 	PROGRESS_MS = 100,
 	STREAM_ROOM = 1 << 20,
 };
-#define IMAGE_MAX ((int64_t)64 << 30)
 
 struct session {
 	int control_fd;
@@ -79,7 +77,7 @@ static int get(struct session *s, const struct http_get *get, char **ret_url, st
 {
 	const struct wire_request *q = &s->request;
 	struct http_config config = {
-		.skip_tls = q->skip_tls, .stall_seconds = q->stall_seconds,
+		.skip_tls = q->skip_tls,
 		.allow_downgrade = str_eq(q->action, "keys") ? q->pubkey_http : q->allow_http,
 		.credentials = q->credentials, .n_credentials = q->n_credentials,
 		.progress = on_progress, .arg = s,
@@ -119,8 +117,8 @@ static int look_at(struct session *s, struct search *search, const char *scheme,
 {
 	AUTO(free) char *url = discovery_page(scheme, path);
 	AUTO(buf_clear) struct buf page = {};
-	struct http_get request = { .url = url, .kind = "discovery page", .max = PAGE_MAX,
-				    .seconds_max = SMALL_SECONDS, .fd = -1, .body = &page };
+	struct http_get request = { .url = url, .kind = "discovery page", .limit = &limits()->page_bytes,
+				    .seconds_max = limits()->document_seconds, .fd = -1, .body = &page };
 	struct err why = {};
 	int r = get(s, &request, NULL, &why);
 
@@ -208,7 +206,7 @@ static inline void signature_clear_auto(struct signature *g) { signature_clear(g
 static int download_signature(struct session *s, const char *url, bool again, struct signature *g, struct err *err)
 {
 	struct http_get request = { .url = url, .kind = "signature", .max = SIGNATURE_MAX,
-				    .seconds_max = SMALL_SECONDS, .accept_202 = true, .progress = true,
+				    .seconds_max = limits()->document_seconds, .accept_202 = true, .progress = true,
 				    .fd = -1, .body = &g->text };
 	int r;
 
@@ -287,7 +285,7 @@ static int signature_finish(struct session *s, const char *url, struct signature
  */
 static int copy_file(struct session *s, struct err *err)
 {
-	int64_t max = s->request.max_image > 0 ? s->request.max_image : IMAGE_MAX, done = 0;
+	int64_t done = 0;
 	off_t at = 0;
 
 	for (;;) {
@@ -300,9 +298,8 @@ static int copy_file(struct session *s, struct err *err)
 		if (!n)
 			return 0;
 		done += n;
-		if (done > max)
-			return err_set(err, -E2BIG, "'%s' is larger than %lld bytes", s->request.path,
-				       (long long)max);
+		if (done > limits()->image_bytes)
+			return limit_refuse(err, &limits()->image_bytes, "'%s' is larger than", s->request.path);
 	}
 }
 
@@ -310,7 +307,7 @@ static int download_image(struct session *s, const char *url, char **ret_source,
 {
 	const struct wire_request *q = &s->request;
 	struct http_get request = {
-		.url = url, .kind = "image", .max = q->max_image > 0 ? q->max_image : IMAGE_MAX,
+		.url = url, .kind = "image", .limit = &limits()->image_bytes,
 		.need_length = q->skip_signature, .progress = true, .fd = WIRE_FD_DOWNLOAD,
 	};
 	int r;
@@ -325,7 +322,7 @@ static int decompress_image(struct session *s, const char *source, struct err *e
 	int r;
 
 	(void)fcntl(WIRE_FD_STREAM, F_SETPIPE_SZ, STREAM_ROOM);	/* for speed alone */
-	r = decompress(WIRE_FD_DOWNLOAD, WIRE_FD_STREAM, s->request.max_unpacked, err);
+	r = decompress(WIRE_FD_DOWNLOAD, WIRE_FD_STREAM, err);
 	/* The pipe's end is not the image's fault: rkt asks rkt-unpack. */
 	return r < 0 && r != -EPIPE ? err_wrap(err, r, "cannot decompress image \"%s\"", source) : r;
 }
@@ -398,7 +395,7 @@ static int serve_file(struct session *s, struct err *err)
 static int get_key_bytes(struct session *s, const struct wire_location *at, int *next_fd, struct buf *ret,
 			 struct err *err)
 {
-	struct http_get request = { .url = at->name, .kind = "key", .max = KEY_MAX, .seconds_max = SMALL_SECONDS,
+	struct http_get request = { .url = at->name, .kind = "key", .max = KEY_MAX, .seconds_max = limits()->document_seconds,
 				    .fd = -1, .body = ret };
 	AUTO(free) char *data = NULL;
 	size_t len = 0;
@@ -489,6 +486,8 @@ static int serve(struct session *s, struct err *err)
 {
 	int r = wire_recv_request(s->control_fd, &s->request, err);
 
+	if (r >= 0)
+		r = limits_take(s->request.limits, err);
 	if (r < 0)
 		return r;
 	if (str_eq(s->request.action, "keys") && !s->request.n_locations && !s->request.name)

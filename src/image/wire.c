@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "image/fingerprint.h"
+#include "spec/limits.h"
 #include "spec/oci.h"
 
 #define AT(type, member) offsetof(struct type, member)
@@ -80,9 +81,7 @@ static const struct json_field request_fields[] = {
 	{ "allowHTTP",     JSON_BOOL, AT(wire_request, allow_http),     JSON_OMIT_EMPTY },
 	{ "pubkeyHTTP",    JSON_BOOL, AT(wire_request, pubkey_http),    JSON_OMIT_EMPTY },
 	{ "debug",         JSON_BOOL, AT(wire_request, debug),          JSON_OMIT_EMPTY },
-	{ "maxImage",      JSON_INT,  AT(wire_request, max_image),      JSON_OMIT_EMPTY },
-	{ "maxUnpacked",   JSON_INT,  AT(wire_request, max_unpacked),   JSON_OMIT_EMPTY },
-	{ "stallSeconds",  JSON_INT,  AT(wire_request, stall_seconds),  JSON_OMIT_EMPTY },
+	{ "limits",        JSON_RAW,  AT(wire_request, limits),         JSON_OMIT_EMPTY },
 	{}
 };
 
@@ -346,7 +345,7 @@ static bool good_keys(const struct wire_reply *r)
 
 static bool good_manifest(const struct wire_reply *r)
 {
-	if (!r->manifest || !r->config || !r->appc || r->n_layers > OCI_LAYERS_MAX ||
+	if (!r->manifest || !r->config || !r->appc || (int64_t)r->n_layers > limits()->layers ||
 	    !oci_digest_valid(r->digest) || !oci_digest_valid(r->config_digest) ||
 	    (r->fingerprint && !is_key(r->fingerprint)))
 		return false;
@@ -372,7 +371,7 @@ static bool good_open(const struct wire_reply *r)
 	return str_eq(path, "oci-layout") || str_eq(path, "index.json") || (slash && oci_digest_valid(digest));
 }
 
-static bool is_layer_index(int64_t index) { return index >= 0 && index < OCI_LAYERS_MAX; }
+static bool is_layer_index(int64_t index) { return index >= 0 && index < limits()->layers; }
 
 static bool good_layer(const struct wire_reply *r) { return is_layer_index(r->index); }
 

@@ -15,7 +15,7 @@ enum { WIRE_MAX = JSON_MAX_BYTES };
 
 /* What a reply may hold at most; one that holds more makes no sense. */
 enum { WIRE_VALIDATOR_MAX = 1024, WIRE_MAX_AGE_MAX = 86400 };
-#define WIRE_LAYER_MAX ((int64_t)1 << 50)	/* bytes; 500 of them can be added up */
+#define WIRE_LAYER_MAX ((int64_t)1 << 50)	/* bytes; as many as there may be layers can be added up */
 
 /* Descriptors of rkt-fetch beside 0, 1, 2; /dev/null where a request needs none. */
 enum {
@@ -70,8 +70,7 @@ struct wire_request {
 	char *part_url, *part_etag, *part_last_modified;	/* what WIRE_FD_DOWNLOAD holds a part of */
 	bool skip_signature, skip_tls, allow_http, pubkey_http;
 	bool debug;			/* send "log" at all */
-	int64_t max_image, max_unpacked;	/* bytes; 0: the default ceiling */
-	int64_t stall_seconds;		/* how long less than 100 bytes/s is borne; 0: default */
+	char *limits;			/* as limits_hand_on() gives them; NULL: the defaults */
 };
 
 struct wire_key {

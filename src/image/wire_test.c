@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "spec/oci.h"
 
+enum { LAYERS = 500 };	/* the default limit */
+
 static int pair[2];
 
 static int connect_both(void **state) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair); }
@@ -36,7 +38,7 @@ static void requests(void **state)
 		.action = (char[]){ "name" }, .name = (char[]){ "a.com/x" }, .labels = labels, .n_labels = 1,
 		.trusted = trusted, .n_trusted = 1, .locations = locations, .n_locations = 2,
 		.credentials = credentials, .n_credentials = 2,
-		.skip_tls = true, .debug = true, .max_image = (int64_t)1 << 40, .stall_seconds = 7,
+		.skip_tls = true, .debug = true, .limits = (char[]){ "{\"layers\":7}" },
 	};
 	AUTO(wire_request_clear) struct wire_request got = {};
 
@@ -56,7 +58,7 @@ static void requests(void **state)
 	assert_false(got.locations[0].file);
 	assert_true(got.locations[1].file);
 	assert_true(got.skip_tls && got.debug && !got.skip_signature && !got.has_signature);
-	assert_true(got.max_image == sent.max_image && got.stall_seconds == 7);
+	assert_true(str_eq(got.limits, "{\"layers\":7}"));
 	assert_null(got.url);
 }
 
@@ -155,7 +157,7 @@ static void good_replies(void **state)
 		{ .kind = (char[]){ "open" }, .path = (char[]){ "blobs/sha256/" DIGITS } },
 		{ .kind = (char[]){ "open" }, .path = (char[]){ "blobs/sha512/" DIGITS DIGITS } },
 		{ .kind = (char[]){ "layer" } },
-		{ .kind = (char[]){ "layer" }, .index = OCI_LAYERS_MAX - 1 },
+		{ .kind = (char[]){ "layer" }, .index = LAYERS - 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)
@@ -182,7 +184,7 @@ static void hostile_strings(void **state)
 		{ .kind = (char[]){ "open" }, .path = (char[]){ "manifest.json" } },
 		{ .kind = (char[]){ "open" }, .path = (char[]){ "blobs/sha256:" DIGITS } },
 		{ .kind = (char[]){ "layer" }, .index = -1 },
-		{ .kind = (char[]){ "layer" }, .index = OCI_LAYERS_MAX },
+		{ .kind = (char[]){ "layer" }, .index = LAYERS },
 	};
 
 	memset(validators, 'x', WIRE_VALIDATOR_MAX + 1);
@@ -196,7 +198,7 @@ static void hostile_strings(void **state)
 static void hostile_manifests(void **state)
 {
 	struct wire_layer layer = { (char[]){ SHA256 }, (char[]){ SHA256 }, (char[]){ PLAIN_TYPE }, 1 };
-	struct wire_layer *many = xcalloc(OCI_LAYERS_MAX + 1, sizeof(*many));
+	struct wire_layer *many = xcalloc(LAYERS + 1, sizeof(*many));
 	const struct wire_reply good = {
 		.kind = (char[]){ "manifest" }, .manifest = (char[]){ "{}" }, .config = (char[]){ "{}" },
 		.appc = (char[]){ "{}" }, .digest = (char[]){ SHA256 }, .config_digest = (char[]){ SHA256 },
@@ -226,12 +228,12 @@ static void hostile_manifests(void **state)
 	layer.size = WIRE_LAYER_MAX + 1;
 	assert_int_equal(wire_reply_check(&r, NULL), -EBADMSG);
 	layer.size = 0;
-	for (size_t i = 0; i <= OCI_LAYERS_MAX; i++)
+	for (size_t i = 0; i <= LAYERS; i++)
 		many[i] = layer;
 	r.layers = many;
-	r.n_layers = OCI_LAYERS_MAX;
+	r.n_layers = LAYERS;
 	assert_int_equal(wire_reply_check(&r, NULL), 0);
-	r.n_layers = OCI_LAYERS_MAX + 1;
+	r.n_layers = LAYERS + 1;
 	assert_int_equal(wire_reply_check(&r, NULL), -EBADMSG);
 	r = good;
 	r.appc = NULL;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "spec/limits.h"
 #include "spec/oci_read.h"
 
 static const struct { const char *prefix; size_t digits; } algorithms[] = {
@@ -225,7 +226,8 @@ static int read_members(const struct json_value *root, struct oci_document *d, s
 	r = descriptor_read(config, &d->config, err);
 	if (r < 0)
 		return err_wrap(err, r, "config");
-	return descriptors_read(json_get(root, "layers"), "layers", OCI_LAYERS_MAX, d, err);
+	r = descriptors_read(json_get(root, "layers"), "layers", (size_t)limits()->layers, d, err);
+	return r == -E2BIG ? limit_refuse(err, &limits()->layers, "the image has more layers than") : r;
 }
 
 int oci_document_read(const char *text, size_t len, const char *content_type, struct oci_document *ret,
@@ -236,8 +238,8 @@ int oci_document_read(const char *text, size_t len, const char *content_type, st
 	AUTO(json_free) struct json *json = NULL;
 	int r;
 
-	if (len > OCI_DOCUMENT_MAX)
-		return err_set(err, -E2BIG, "the document is larger than %d bytes", OCI_DOCUMENT_MAX);
+	if ((int64_t)len > limits()->document_bytes)
+		return limit_refuse(err, &limits()->document_bytes, "the document is larger than");
 	if (is_schema1(told))
 		return refuse_schema1(err);
 	r = json_parse(text, len, &json, err);

@@ -7,9 +7,10 @@
  * kind is ambiguous (CVE-2021-41190) and Docker's schema 1 are refused.
  *
  * A digest is "sha256:" and 64, or "sha512:" and 128 lower-case hex digits,
- * checked before it is used for anything (security.md F6).
+ * checked before it is used for anything (security.md F6). How large a document may be and how many layers it may
+ * have is in spec/limits.h.
  */
-enum { OCI_DOCUMENT_MAX = 4 << 20, OCI_LAYERS_MAX = 500, OCI_INDEX_MAX = 10000 };
+enum { OCI_INDEX_MAX = 10000 };
 
 #define OCI_TYPE_INDEX		"application/vnd.oci.image.index.v1+json"
 #define OCI_TYPE_MANIFEST	"application/vnd.oci.image.manifest.v1+json"

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "spec/limits.h"
 #include "spec/oci.h"
 #include "spec/oci_read.h"
 
@@ -41,8 +42,8 @@ static int diff_ids_check(const struct json_value *root, char *const *diff_ids, 
 
 	if (!str_eq(type, "layers"))
 		return err_set(err, -ERR_BAD_INPUT, "rootfs.type: not \"layers\"");
-	if (strv_len(diff_ids) > OCI_LAYERS_MAX)
-		return err_set(err, -E2BIG, "rootfs.diff_ids: more than %d", OCI_LAYERS_MAX);
+	if ((int64_t)strv_len(diff_ids) > limits()->layers)
+		return limit_refuse(err, &limits()->layers, "rootfs.diff_ids: more than");
 	for (size_t i = 0; diff_ids[i]; i++)
 		if (!oci_digest_valid(diff_ids[i]))
 			return err_set(err, -ERR_BAD_INPUT, "rootfs.diff_ids[%zu]: \"%s\" is no digest", i, diff_ids[i]);
@@ -70,8 +71,8 @@ int oci_config_read(const char *text, size_t len, struct oci_config *ret, struct
 	const struct json_value *root;
 	int r;
 
-	if (len > OCI_DOCUMENT_MAX)
-		return err_set(err, -E2BIG, "the configuration is larger than %d bytes", OCI_DOCUMENT_MAX);
+	if ((int64_t)len > limits()->document_bytes)
+		return limit_refuse(err, &limits()->document_bytes, "the configuration is larger than");
 	r = json_parse(text, len, &json, err);
 	if (r < 0)
 		return r;

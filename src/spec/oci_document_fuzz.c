@@ -1,6 +1,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "spec/limits.h"
 #include "spec/oci.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -17,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		return 0;
 	}
-	if (d.kind == OCI_KIND_MANIFEST && (!oci_digest_valid(d.config.digest) || d.n > OCI_LAYERS_MAX))
+	if (d.kind == OCI_KIND_MANIFEST && (!oci_digest_valid(d.config.digest) || (int64_t)d.n > limits()->layers))
 		abort();
 	for (size_t i = 0; i < d.n; i++)
 		if (!oci_digest_valid(d.list[i].digest) || d.list[i].size < 0 || !d.list[i].media_type)

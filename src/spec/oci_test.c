@@ -159,21 +159,23 @@ static void test_refuses(void **state)
 	}
 }
 
+enum { DOCUMENT_MAX = 4 << 20, LAYERS_MAX = 500 };	/* the default limits */
+
 static void test_limits(void **state)
 {
-	AUTO(free) char *large = xcalloc(OCI_DOCUMENT_MAX + 1, 1);
+	AUTO(free) char *large = xcalloc(DOCUMENT_MAX + 1, 1);
 	AUTO(err_clear) struct err err = {};
 	AUTO(buf_clear) struct buf many = {};
 	struct oci_document d = {};
 
-	memset(large, ' ', OCI_DOCUMENT_MAX + 1);
-	assert_int_equal(oci_document_read(large, OCI_DOCUMENT_MAX + 1, NULL, &d, NULL), -E2BIG);
+	memset(large, ' ', DOCUMENT_MAX + 1);
+	assert_int_equal(oci_document_read(large, DOCUMENT_MAX + 1, NULL, &d, NULL), -E2BIG);
 	buf_adds(&many, "{\"schemaVersion\":2," CONFIG ",\"layers\":[");
-	for (int i = 0; i <= OCI_LAYERS_MAX; i++)
+	for (int i = 0; i <= LAYERS_MAX; i++)
 		buf_addf(&many, "%s" DESCRIPTOR(OCI_TYPE_LAYER), i ? "," : "");
 	buf_adds(&many, "]}");
 	assert_int_equal(oci_document_read(many.data, many.len, NULL, &d, &err), -E2BIG);
-	assert_string_equal(err.chain[0], "layers: more than 500");
+	assert_string_equal(err.chain[0], "the image has more layers than the limit layers (500; limits.d)");
 }
 
 static void test_not_images(void **state)

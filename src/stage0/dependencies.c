@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "spec/limits.h"
 #include "stage0/image.h"
 
 /* One image of the graph that is being looked at, and how we came there. */
@@ -10,7 +11,7 @@ struct visit {
 	const struct visit *parent;
 	const struct image_info *image;
 	char *const *outer;		/* the whitelist of the outermost image on this way that has one */
-	unsigned depth;
+	int64_t depth;
 };
 
 struct walk {
@@ -78,9 +79,9 @@ static int check_way(const struct visit *v, struct err *err)
 	for (const struct visit *up = v->parent; up; up = up->parent)
 		if (str_eq(up->image->id, v->image->id))
 			return err_set(err, -ELOOP, "image \"%s\" depends on itself", v->image->name);
-	if (v->depth > DEPENDENCY_DEPTH_MAX)
-		return err_set(err, -E2BIG, "dependencies are more than %d levels deep at image \"%s\"",
-			       DEPENDENCY_DEPTH_MAX, v->image->name);
+	if (v->depth > limits()->dependency_depth)
+		return limit_refuse(err, &limits()->dependency_depth, "the dependencies are deeper, at image \"%s\", than",
+				    v->image->name);
 	return 0;
 }
 
@@ -101,8 +102,8 @@ static int note_layer(struct walk *w, const struct visit *v, char *const *own, s
 {
 	struct tree_layer *l;
 
-	if (w->n == DEPENDENCIES_MAX)
-		return err_set(err, -E2BIG, "more than %d dependencies", DEPENDENCIES_MAX);
+	if ((int64_t)w->n == limits()->dependencies)
+		return limit_refuse(err, &limits()->dependencies, "there are more dependencies than");
 	w->layers = xreallocarray(w->layers, w->n + 1, sizeof(*w->layers));
 	l = &w->layers[w->n++];
 	*l = (struct tree_layer){

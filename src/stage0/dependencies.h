@@ -6,7 +6,6 @@
  * a directed acyclic graph: a cycle is refused, and so is a graph that is too
  * deep or too large. A dependency counts only if it may be used itself (D1).
  */
-enum { DEPENDENCY_DEPTH_MAX = 64, DEPENDENCIES_MAX = 512 };
 
 /*
  * Sees to it that all of them are in the store, by the pull policy. One that the

@@ -106,7 +106,11 @@ static const struct json_field config_fields[] = {
 };
 #undef AT
 
-void config_clear(struct config *c) { json_clear(config_fields, c); }
+void config_clear(struct config *c)
+{
+	json_clear(config_fields, c);
+	c->limits = (struct limits){};
+}
 
 static bool empty(const char *s) { return !s || !*s; }
 
@@ -325,14 +329,21 @@ static int apply_stage1(const void *file, struct config *level, struct err *err)
 	return 0;
 }
 
+static int read_limits(const struct json_value *file, struct config *level, struct err *err)
+{
+	return limits_read(file, &level->limits, err);
+}
+
 /* What may lie in which directory. A version that is not here has no parser. */
 static const struct config_kind {
 	const char *dir_name, *kind, *version;
 	const struct json_field *fields;
 	int (*apply)(const void *file, struct config *level, struct err *err);
+	int (*read)(const struct json_value *file, struct config *level, struct err *err);	/* in place of both */
 } config_kinds[] = {
 	{ "auth.d", "auth", "v1", auth_file_fields, apply_auth },
 	{ "auth.d", "dockerAuth", "v1", docker_file_fields, apply_docker_auth },
+	{ "limits.d", "limits", "v1", .read = read_limits },
 	{ "paths.d", "paths", "v1", paths_file_fields, apply_paths },
 	{ "stage1.d", "stage1", "v1", stage1_file_fields, apply_stage1 },
 };
@@ -404,10 +415,14 @@ int config_read_text(const char *dir_name, const char *path, const char *text, s
 	r = find_kind(dir_name, path, kind_name, version, &kind, err);
 	if (r < 0)
 		return r;
-	r = json_decode(json_root(json), kind->fields, &file, err);
-	if (r >= 0)
-		r = kind->apply(&file, level, err);
-	json_clear(kind->fields, &file);
+	if (kind->read) {
+		r = kind->read(json_root(json), level, err);
+	} else {
+		r = json_decode(json_root(json), kind->fields, &file, err);
+		if (r >= 0)
+			r = kind->apply(&file, level, err);
+		json_clear(kind->fields, &file);
+	}
 	return r < 0 ? err_wrap(err, r, "failed to parse \"%s\"", path) : 0;
 }
 
@@ -448,6 +463,7 @@ void config_override(struct config *c, struct config *upper)
 	override_text(&c->stage1_name, &upper->stage1_name);
 	override_text(&c->stage1_version, &upper->stage1_version);
 	override_text(&c->stage1_location, &upper->stage1_location);
+	limits_override(&c->limits, &upper->limits);
 	config_clear(upper);
 }
 
@@ -585,7 +601,7 @@ static int read_dir(int base_fd, const char *base, const char *dir_name, struct 
 
 static int read_level(const char *base, struct config *level, struct err *err)
 {
-	static const char *const dir_names[] = { "auth.d", "paths.d", "stage1.d" };
+	static const char *const dir_names[] = { "auth.d", "limits.d", "paths.d", "stage1.d" };
 	AUTO(close) int fd = -1;
 	int r;
 
@@ -670,11 +686,17 @@ static void write_docker_auth(struct json_writer *w, const struct config_docker_
 	json_close(w);
 }
 
-char *config_text(const struct config *c, bool indent)
+static void write_limits(struct json_writer *w, const struct limits *l)
 {
-	struct json_writer *w = json_writer_new(indent);
+	if (limits_none(l))
+		return;
+	open_entry(w, "limits");
+	limits_write(w, l);
+	json_close(w);
+}
 
-	json_open_object(w, NULL);
+void config_write(struct json_writer *w, const struct config *c)
+{
 	json_open_array(w, "stage0");
 	for (size_t i = 0; i < c->n_auth; i++)
 		write_auth(w, &c->auth[i]);
@@ -689,7 +711,6 @@ char *config_text(const struct config *c, bool indent)
 	json_write_text(w, "version", c->stage1_version ?: "");
 	json_write_text(w, "location", c->stage1_location ?: "");
 	json_close(w);
+	write_limits(w, &c->limits);
 	json_close(w);
-	json_close(w);
-	return json_writer_finish(w);
 }

@@ -2,9 +2,10 @@
 #define STAGE0_SETTINGS_H
 #include "base/err.h"
 #include "base/json.h"
+#include "spec/limits.h"
 /*
  * Configuration files (inventory 2.11): vendor, then local, then user
- * directory; auth.d, paths.d, stage1.d; regular files ending in ".json", no
+ * directory; auth.d, limits.d, paths.d, stage1.d; regular files ending in ".json", no
  * symlinks. A later directory overrides; the same thing twice in one is an
  * error. Files and directories must be root's and not writable by others when
  * root reads them (security.md H3). Credentials that everybody may read are
@@ -18,6 +19,7 @@ struct config {
 	struct config_docker_auth *docker_auth; size_t n_docker_auth;
 	char *data_dir, *stage1_images_dir;			/* NULL: not configured */
 	char *stage1_name, *stage1_version, *stage1_location;
+	struct limits limits;					/* 0: not configured */
 };
 
 /* user_dir may be NULL or "". A missing directory is fine. */
@@ -35,10 +37,10 @@ int config_read_text(const char *dir_name, const char *path, const char *text, s
 void config_override(struct config *c, struct config *upper);
 
 /*
- * {"stage0":[…]} as "rkt config" prints it: one entry per domain and registry,
- * then paths and stage1. Secrets are shown, as rkt does.
+ * The member "stage0" as "rkt config" prints it: one entry per domain and registry,
+ * then paths, stage1 and limits. Secrets are shown, as rkt does.
  */
-char *config_text(const struct config *c, bool indent);
+void config_write(struct json_writer *w, const struct config *c);
 void config_clear(struct config *c);
 static inline void config_clear_auto(struct config *c) { config_clear(c); }
 #endif

@@ -7,8 +7,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* One file, read as if it lay in each of the directories. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const dir_names[] = { "auth.d", "paths.d", "stage1.d" };
+	static const char *const dir_names[] = { "auth.d", "limits.d", "paths.d", "stage1.d" };
 	AUTO(config_clear) struct config c = {};
+	struct json_writer *w;
 
 	for (size_t i = 0; i < ARRAY_LEN(dir_names); i++) {
 		AUTO(config_clear) struct config level = {};
@@ -17,6 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (config_read_text(dir_names[i], "/etc/rkt/x.json", (const char *)data, size, &level, &err) >= 0)
 			config_override(&c, &level);
 	}
-	free(config_text(&c, true));
+	w = json_writer_new(true);
+	json_open_object(w, NULL);
+	config_write(w, &c);
+	json_close(w);
+	free(json_writer_finish(w));
 	return 0;
 }

@@ -39,6 +39,13 @@ static const struct wrong {
 #define DOCKER(rest) "{\"rktKind\":\"dockerAuth\",\"rktVersion\":\"v1\"" rest "}"
 #define PATHS(rest) "{\"rktKind\":\"paths\",\"rktVersion\":\"v1\"" rest "}"
 #define STAGE1(rest) "{\"rktKind\":\"stage1\",\"rktVersion\":\"v1\"" rest "}"
+#define LIMITS(rest) "{\"rktKind\":\"limits\",\"rktVersion\":\"v1\"" rest "}"
+#define IN_LIMITS "failed to parse \"/c/limits.d/a.json\": "
+	{ "limits.d", LIMITS(",\"layer\":7"), IN_LIMITS "there is no limit \"layer\"" },
+	{ "limits.d", LIMITS(",\"layers\":0"), IN_LIMITS "the limit \"layers\" is not between 1 and 4096" },
+	{ "limits.d", PATHS(",\"data\":\"/d\""),
+	  "the configuration directory \"/c/limits.d\" expects to have configuration files of kinds "
+	  "[\"limits\"], but \"/c/limits.d/a.json\" has kind of \"paths\"" },
 #define IN_AUTH "failed to parse \"/c/auth.d/a.json\": "
 #define IN_PATHS "failed to parse \"/c/paths.d/a.json\": "
 #define IN_STAGE1 "failed to parse \"/c/stage1.d/a.json\": "
@@ -156,6 +163,16 @@ static void test_fields(void **state)
 	assert_string_equal(c.stage1_location, "HTTPS://h/x.aci");
 }
 
+static char *config_text(const struct config *c)
+{
+	struct json_writer *w = json_writer_new(false);
+
+	json_open_object(w, NULL);
+	config_write(w, c);
+	json_close(w);
+	return json_writer_finish(w);
+}
+
 static void test_text(void **state)
 {
 	AUTO(config_clear) struct config c = {};
@@ -168,16 +185,19 @@ static void test_text(void **state)
 	assert_int_equal(read_into(&c, "auth.d", DOCKER(",\"registries\":[\"r\"],\"credentials\":"
 		"{\"user\":\"v\",\"password\":\"q\"}"), &words), 0);
 	assert_int_equal(read_into(&c, "paths.d", PATHS(",\"data\":\"/d\""), &words), 0);
-	text = config_text(&c, false);
+	assert_int_equal(read_into(&c, "limits.d", LIMITS(",\"layers\":7,\"image-bytes\":\"1G\""), &words), 0);
+	text = config_text(&c);
 	assert_string_equal(text,
 		"{\"stage0\":[{\"rktVersion\":\"v1\",\"rktKind\":\"auth\",\"domains\":[\"a\"],\"type\":\"basic\","
 		"\"credentials\":{\"user\":\"u\",\"password\":\"p\"}},"
 		"{\"rktVersion\":\"v1\",\"rktKind\":\"dockerAuth\",\"registries\":[\"r\"],"
 		"\"credentials\":{\"user\":\"v\",\"password\":\"q\"}},"
 		"{\"rktVersion\":\"v1\",\"rktKind\":\"paths\",\"data\":\"/d\",\"stage1-images\":\"\"},"
-		"{\"rktVersion\":\"v1\",\"rktKind\":\"stage1\",\"name\":\"\",\"version\":\"\",\"location\":\"\"}]}");
-	none = config_text(&empty, false);
+		"{\"rktVersion\":\"v1\",\"rktKind\":\"stage1\",\"name\":\"\",\"version\":\"\",\"location\":\"\"},"
+		"{\"rktVersion\":\"v1\",\"rktKind\":\"limits\",\"image-bytes\":\"1000000000B\",\"layers\":7}]}");
+	none = config_text(&empty);
 	assert_null(strstr(none, "auth"));
+	assert_null(strstr(none, "limits"));
 }
 
 /* --- directories --- */

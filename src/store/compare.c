@@ -1,6 +1,8 @@
 #include "store/compare.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/limits.h>
 #include <linux/openat2.h>
 #include <search.h>
 #include <string.h>
@@ -9,9 +11,9 @@
 #include <sys/xattr.h>
 
 #include "base/fd.h"
-#include "store/limits.h"
 
-enum { PIECE = 256 << 10 };
+/* A tree may have been made with higher limits than those in force, but with none above the path-depth there can be. */
+enum { PIECE = 256 << 10, DEPTH_MAX = 256 + 1 };
 
 /* Which file of one tree is which of the other: decided by the first name met. */
 struct twin {
@@ -137,8 +139,8 @@ static int compare_contents(struct compare *c, const char *path, int is_fd, int 
 /* The attributes that an extractor sets, and of them the names at once. */
 static char **xattr_names(int fd)
 {
-	AUTO(free) char *list = xmalloc(LIMIT_XATTR_BYTES);
-	ssize_t len = flistxattr(fd, list, LIMIT_XATTR_BYTES);
+	AUTO(free) char *list = xmalloc(XATTR_LIST_MAX);
+	ssize_t len = flistxattr(fd, list, XATTR_LIST_MAX);
 	char **names = NULL;
 
 	for (const char *p = list; len > 0 && p < list + len; p += strlen(p) + 1)
@@ -207,11 +209,11 @@ static int compare_symlink(const struct compare *c, const char *path, struct err
 {
 	AUTO(close) int is_fd = open_beneath(c->is_fd, path, O_PATH);
 	AUTO(close) int should_fd = open_beneath(c->should_fd, path, O_PATH);
-	AUTO(free) char *is = xcalloc(1, LIMIT_LINK + 1);
-	AUTO(free) char *should = xcalloc(1, LIMIT_LINK + 1);
+	AUTO(free) char *is = xcalloc(1, PATH_MAX);
+	AUTO(free) char *should = xcalloc(1, PATH_MAX);
 
-	if (is_fd < 0 || should_fd < 0 || readlinkat(is_fd, "", is, LIMIT_LINK) < 0 ||
-	    readlinkat(should_fd, "", should, LIMIT_LINK) < 0)
+	if (is_fd < 0 || should_fd < 0 || readlinkat(is_fd, "", is, PATH_MAX - 1) < 0 ||
+	    readlinkat(should_fd, "", should, PATH_MAX - 1) < 0)
 		return err_sys(err, -errno, "cannot read the link 'rootfs/%s'", path);
 	return str_eq(is, should) ? 0 : differs(path, "another target", err);
 }
@@ -268,7 +270,7 @@ static int compare_dir(struct compare *c, const char *path, int depth, struct er
 	AUTO(strv_free) char **should = NULL;
 	int r;
 
-	if (depth > LIMIT_DEPTH + 1)
+	if (depth > DEPTH_MAX)
 		return err_set(err, -ERR_BAD_INPUT, "'rootfs/%s' is too deep", path);
 	r = names_of(c->is_fd, path, &is);
 	if (r >= 0)

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "spec/limits.h"
 #include "spec/types.h"
-#include "store/limits.h"
 #include "store/ring.h"
 
 int digest_init(struct err *err)
@@ -123,8 +123,8 @@ static int fill_ring(struct ring *ring, int in_fd, int out_fd, int64_t *ret_size
 			ring_filled(ring, true);
 			return 0;
 		}
-		if (slot->len > (size_t)(LIMIT_STREAM_BYTES - *ret_size))
-			return err_set(err, -ERR_BAD_INPUT, "the archive is larger than %lld bytes", LIMIT_STREAM_BYTES);
+		if ((int64_t)slot->len > limits()->unpacked_bytes - *ret_size)
+			return limit_refuse(err, &limits()->unpacked_bytes, "the archive is larger than");
 		*ret_size += (int64_t)slot->len;
 		ring_filled(ring, false);
 		/* The readers already work on it, and reading is all that anybody does to it. */

@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
-#include "store/limits.h"
+#include "spec/limits.h"
 
 /* A directory whose metadata waits until nothing is made in it any more. */
 struct late {
@@ -31,7 +31,8 @@ struct extract {
 	int file_fd;			/* the member being written */
 	int64_t written;		/* end of what was written to it */
 	struct late *late;
-	size_t n_late, room_late, late_bytes;
+	size_t n_late, room_late;
+	int64_t late_bytes;
 };
 
 /* Beneath the root and through no link, whatever the archive made before. */
@@ -176,10 +177,9 @@ static bool owner_differs(const struct extract *x, const struct member *m)
 
 static int late_add(struct extract *x, const struct member *m, struct err *err)
 {
-	x->late_bytes += strlen(m->path) + 1;
-	if (x->late_bytes > LIMIT_DIRECTORY_NAMES)
-		return err_set(err, -ERR_BAD_INPUT, "the names of the directories take more than %d bytes",
-			       LIMIT_DIRECTORY_NAMES);
+	x->late_bytes += (int64_t)strlen(m->path) + 1;
+	if (x->late_bytes > limits()->directory_bytes)
+		return limit_refuse(err, &limits()->directory_bytes, "the names of the directories are larger than");
 	if (x->n_late == x->room_late) {
 		x->room_late = x->room_late ? 2 * x->room_late : 256;
 		x->late = xreallocarray(x->late, x->room_late, sizeof(*x->late));

@@ -7,7 +7,6 @@
 #include "base/crash.h"
 #include "base/fd.h"
 #include "base/human.h"
-#include "spec/oci.h"
 
 #define AT(member) offsetof(struct image_info, member)
 static const struct json_field facts_fields[] = {
@@ -82,8 +81,6 @@ static int oci_check(const struct image_info *i, struct err *err)
 		return err_set(err, -ERR_BAD_INPUT, "its format is not known");
 	if (!digest_valid(i->digest) || !digest_valid(i->config_digest))
 		return err_set(err, -ERR_BAD_INPUT, "a digest is none");
-	if (strv_len(i->layers) > OCI_LAYERS_MAX)
-		return err_set(err, -ERR_BAD_INPUT, "it has more than %d layers", OCI_LAYERS_MAX);
 	for (char **layer = i->layers; layer && *layer; layer++)
 		if (!store_blob_valid(*layer))
 			return err_set(err, -ERR_BAD_INPUT, "a layer's name is none");

@@ -15,7 +15,7 @@ enum {
 	STORE_DIR_MODE = 02770,
 	STORE_TREE_MODE = 02700,
 	STORE_FILE_MODE = 0640,			/* what root kept is root's word alone, as who signed an image */
-	FACTS_MAX_BYTES = 256 << 10,
+	FACTS_MAX_BYTES = 1 << 20,
 };
 
 struct store {

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-#include "spec/image.h"
-#include "store/limits.h"
+#include "spec/limits.h"
+
+enum { COMPONENT_MAX = 255 };	/* what any file system takes */
 
 static int component_check(const char *s, size_t len, struct err *err)
 {
@@ -13,22 +14,22 @@ static int component_check(const char *s, size_t len, struct err *err)
 		return err_set(err, -ERR_BAD_INPUT, "'..' is not allowed in a name");
 	if (len == 1 && *s == '.')
 		return err_set(err, -ERR_BAD_INPUT, "'.' is not allowed in a name");
-	if (len > LIMIT_COMPONENT)
-		return err_set(err, -ERR_BAD_INPUT, "a part of the name is longer than %d bytes",
-			       LIMIT_COMPONENT);
+	if (len > COMPONENT_MAX)
+		return err_set(err, -ERR_BAD_INPUT, "a part of the name is longer than %d bytes", COMPONENT_MAX);
 	return 0;
 }
 
 int member_name_check(const char *name, char **ret, struct err *err)
 {
-	size_t len = strlen(name), depth = 0;
+	size_t len = strlen(name);
+	int64_t depth = 0;
 	const char *p, *end;
 	int r;
 
 	if (!len)
 		return err_set(err, -ERR_BAD_INPUT, "the name is empty");
-	if (len > LIMIT_PATH)
-		return err_set(err, -ERR_BAD_INPUT, "the name is longer than %d bytes", LIMIT_PATH);
+	if ((int64_t)len > limits()->path_bytes)
+		return limit_refuse(err, &limits()->path_bytes, "the name is longer than");
 	if (*name == '/')
 		return err_set(err, -ERR_BAD_INPUT, "an absolute name is not allowed");
 	while (str_starts(name, "./"))
@@ -47,8 +48,8 @@ int member_name_check(const char *name, char **ret, struct err *err)
 		r = component_check(p, (size_t)(end - p), err);
 		if (r < 0)
 			return r;
-		if (++depth > LIMIT_DEPTH)
-			return err_set(err, -ERR_BAD_INPUT, "the name has more than %d parts", LIMIT_DEPTH);
+		if (++depth > limits()->path_depth)
+			return limit_refuse(err, &limits()->path_depth, "the name has more parts than");
 	}
 	*ret = xstrndup(name, len);
 	return 0;
@@ -83,9 +84,8 @@ int member_xattr_check(const char *name, bool regular, struct err *err)
 
 static int manifest_check(const struct member *m, struct err *err)
 {
-	if (m->size > MANIFEST_MAX_BYTES)
-		return err_set(err, -ERR_BAD_INPUT, "a manifest may not be larger than %d bytes",
-			       MANIFEST_MAX_BYTES);
+	if (m->size > limits()->document_bytes)
+		return limit_refuse(err, &limits()->document_bytes, "the manifest is larger than");
 	return 0;
 }
 
@@ -93,8 +93,8 @@ static int symlink_check(const struct member *m, struct err *err)
 {
 	if (!m->link || !*m->link)
 		return err_set(err, -ERR_BAD_INPUT, "the symlink has no target");
-	if (strlen(m->link) > LIMIT_LINK)
-		return err_set(err, -ERR_BAD_INPUT, "the symlink's target is longer than %d bytes", LIMIT_LINK);
+	if ((int64_t)strlen(m->link) > limits()->link_bytes)
+		return limit_refuse(err, &limits()->link_bytes, "the symlink's target is longer than");
 	return 0;
 }
 

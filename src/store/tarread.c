@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "spec/image.h"
-#include "store/limits.h"
+#include "spec/limits.h"
 
 DEFINE_AUTO(struct archive *, archive_read_free)
 
@@ -29,7 +29,8 @@ struct walk {
 	bool has_manifest;
 	struct member member;
 	char *path, *link;		/* owned; what member points into */
-	struct member_xattr xattrs[LIMIT_XATTRS];
+	struct member_xattr *xattrs;	/* owned */
+	size_t xattrs_room;
 };
 
 static int64_t zeros_at_end(const uint8_t *p, size_t len)
@@ -54,9 +55,9 @@ static int source_next(struct walk *w, const void **ret, size_t *ret_len)
 	zeros = zeros_at_end(*ret, *ret_len);
 	w->zeros = zeros == (int64_t)*ret_len ? w->zeros + zeros : zeros;
 	w->given += (int64_t)*ret_len;
-	if (w->given > LIMIT_STREAM_BYTES)
-		return w->source_failed = err_set(w->err, -ERR_BAD_INPUT, "the archive is larger than %lld bytes",
-						  LIMIT_STREAM_BYTES);
+	if (w->given > limits()->unpacked_bytes)
+		return w->source_failed = limit_refuse(w->err, &limits()->unpacked_bytes,
+						       "the archive is larger than");
 	return 0;
 }
 
@@ -102,7 +103,6 @@ static int take_xattrs(struct walk *w, struct archive_entry *e, struct err *err)
 	int r;
 
 	w->member.n_xattrs = 0;
-	w->member.xattrs = w->xattrs;
 	archive_entry_xattr_reset(e);
 	while (archive_entry_xattr_next(e, &name, &value, &len) == ARCHIVE_OK) {
 		r = name ? member_xattr_check(name, regular, err) : 0;
@@ -110,13 +110,17 @@ static int take_xattrs(struct walk *w, struct archive_entry *e, struct err *err)
 			return r;
 		if (!r)
 			continue;
-		if (len > LIMIT_XATTR_BYTES)
-			return err_set(err, -ERR_BAD_INPUT, "the attribute '%s' is larger than %d bytes", name,
-				       LIMIT_XATTR_BYTES);
-		if (w->member.n_xattrs == LIMIT_XATTRS)
-			return err_set(err, -ERR_BAD_INPUT, "there are more than %d attributes", LIMIT_XATTRS);
+		if ((int64_t)len > limits()->xattr_bytes)
+			return limit_refuse(err, &limits()->xattr_bytes, "the attribute '%s' is larger than", name);
+		if ((int64_t)w->member.n_xattrs == limits()->xattrs)
+			return limit_refuse(err, &limits()->xattrs, "there are more attributes than");
+		if (w->member.n_xattrs == w->xattrs_room) {
+			w->xattrs_room = w->xattrs_room ? 2 * w->xattrs_room : 16;
+			w->xattrs = xreallocarray(w->xattrs, w->xattrs_room, sizeof(*w->xattrs));
+		}
 		w->xattrs[w->member.n_xattrs++] = (struct member_xattr){ name, value, len };
 	}
+	w->member.xattrs = w->xattrs;
 	return 0;
 }
 
@@ -226,13 +230,12 @@ static int count_member(struct walk *w, struct err *err)
 	const struct member *m = &w->member;
 
 	w->has_rootfs |= m->kind != MEMBER_SKIP && m->kind != MEMBER_MANIFEST;
-	if (++w->members > LIMIT_MEMBERS)
-		return err_set(err, -ERR_BAD_INPUT, "the archive has more than %lld members", LIMIT_MEMBERS);
+	if (++w->members > limits()->members)
+		return limit_refuse(err, &limits()->members, "the archive has more members than");
 	if (m->kind != MEMBER_FILE)
 		return 0;
-	if (m->size > LIMIT_CONTENT_BYTES - w->content)
-		return err_set(err, -ERR_BAD_INPUT, "the files of the archive are larger than %lld bytes",
-			       LIMIT_CONTENT_BYTES);
+	if (m->size > limits()->content_bytes - w->content)
+		return limit_refuse(err, &limits()->content_bytes, "the files of the archive are larger than");
 	w->content += m->size;
 	return 0;
 }
@@ -362,6 +365,7 @@ int tar_read(const struct tar_source *source, const struct tar_sink *sink, struc
 		r = walk_all(&w, err);
 	free(w.path);
 	free(w.link);
+	free(w.xattrs);
 	if (r < 0) {
 		buf_clear(&w.manifest);
 		return r;

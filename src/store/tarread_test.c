@@ -4,7 +4,7 @@
 
 #include <cmocka.h>
 
-#include "store/limits.h"
+#include "spec/limits.h"
 #include "store/tar_build.h"
 #include "store/tarread.h"
 
@@ -53,6 +53,8 @@ static int walk(const struct buf *tar, struct buf *seen, char **ret_words)
 	return r;
 }
 
+static int code_of(const char *words) { return strstr(words, " the limit ") ? -E2BIG : -ERR_BAD_INPUT; }
+
 /* An archive that is good but for one member is refused with these words. */
 static void refused(const struct tar_header *h, const char *words)
 {
@@ -62,7 +64,7 @@ static void refused(const struct tar_header *h, const char *words)
 	tar_begin(&tar, TEST_MANIFEST);
 	tar_add(&tar, h);
 	tar_end(&tar);
-	assert_int_equal(walk(&tar, &seen, &said), -ERR_BAD_INPUT);
+	assert_int_equal(walk(&tar, &seen, &said), code_of(words));
 	assert_string_equal(said, words);
 }
 
@@ -126,12 +128,12 @@ static void names(void **state)
 		"archive member 'rootfs2/x': only 'manifest' and what is below 'rootfs' is allowed");
 
 	buf_adds(&b, "path=rootfs");
-	for (int i = 0; i < LIMIT_DEPTH; i++)
+	for (int i = 0; i < 256; i++)
 		buf_adds(&b, "/d");
 	buf_adds(&b, "\n");
 	deep = buf_steal(&b);
 	buf_adds(&b, "path=rootfs/");
-	for (int i = 0; i <= LIMIT_COMPONENT; i++)
+	for (int i = 0; i <= 255; i++)
 		buf_addc(&b, 'n');
 	buf_adds(&b, "\n");
 	long_part = buf_steal(&b);
@@ -141,8 +143,8 @@ static void names(void **state)
 
 		tar_begin(&tar, TEST_MANIFEST);
 		tar_add(&tar, &(struct tar_header){ .name = "x", .type = '5', .pax = deep });
-		assert_int_equal(walk(&tar, &seen, &said), -ERR_BAD_INPUT);
-		assert_non_null(strstr(said, "the name has more than 256 parts"));
+		assert_int_equal(walk(&tar, &seen, &said), -E2BIG);
+		assert_non_null(strstr(said, "the name has more parts than the limit path-depth (256; limits.d)"));
 	}
 	{
 		AUTO(buf_clear) struct buf tar = {}, seen = {};
@@ -196,9 +198,53 @@ static void sizes(void **state)
 {
 	(void)state;
 	refused(&(struct tar_header){ .name = "rootfs/big", .type = '0', .pax = "size=1152921504606846976\n" },
-		"archive member 'rootfs/big': the files of the archive are larger than 68719476736 bytes");
+		"archive member 'rootfs/big': the files of the archive are larger than the limit content-bytes "
+		"(64GiB; limits.d)");
 	refused(&(struct tar_header){ .name = "manifest", .type = '0', .size = "00040000000" },
 		"archive member 'manifest': there is more than one manifest");
+}
+
+/* Each limit, lowered, stops one member that passes otherwise. */
+static void limits_in_force(void **state)
+{
+	static const struct {
+		struct limits limits;
+		struct tar_header header;
+		const char *words;
+	} cases[] = {
+		{ { .unpacked_bytes = 2048 }, { .name = "rootfs/f", .type = '0' },
+		  "the archive is larger than the limit unpacked-bytes (2KiB; limits.d)" },
+		{ { .members = 2 }, { .name = "rootfs/f", .type = '0' },
+		  "archive member 'rootfs/f': the archive has more members than the limit members (2; limits.d)" },
+		{ { .content_bytes = 2 }, { .name = "rootfs/f", .type = '0', .data = "123" },
+		  "archive member 'rootfs/f': the files of the archive are larger than the limit content-bytes "
+		  "(2B; limits.d)" },
+		{ { .path_bytes = 16 }, { .name = "rootfs/123456789a", .type = '0' },
+		  "archive member 'rootfs/123456789a': the name is longer than the limit path-bytes (16B; limits.d)" },
+		{ { .path_depth = 2 }, { .name = "rootfs/a/b", .type = '0' },
+		  "archive member 'rootfs/a/b': the name has more parts than the limit path-depth (2; limits.d)" },
+		{ { .link_bytes = 16 }, { .name = "rootfs/l", .type = '2', .link = "123456789abcdefgh" },
+		  "archive member 'rootfs/l': the symlink's target is longer than the limit link-bytes (16B; limits.d)" },
+		{ { .xattrs = 1 }, { .name = "rootfs/x", .type = '0',
+				     .pax = "SCHILY.xattr.user.a=1\nSCHILY.xattr.user.b=1\n" },
+		  "archive member 'rootfs/x': there are more attributes than the limit xattrs (1; limits.d)" },
+		{ { .xattr_bytes = 3 }, { .name = "rootfs/x", .type = '0', .pax = "SCHILY.xattr.user.a=1234\n" },
+		  "archive member 'rootfs/x': the attribute 'user.a' is larger than the limit xattr-bytes "
+		  "(3B; limits.d)" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(buf_clear) struct buf tar = {}, seen = {};
+		AUTO(free) char *said = NULL;
+
+		tar_begin(&tar, TEST_MANIFEST);
+		tar_add(&tar, &cases[i].header);
+		tar_end(&tar);
+		assert_int_equal(walk(&tar, &seen, &said), 0);
+		limits_set(&cases[i].limits);
+		refused(&cases[i].header, cases[i].words);
+		limits_set(NULL);
+	}
 }
 
 static void damage(const struct buf *tar, const char *words)
@@ -206,7 +252,7 @@ static void damage(const struct buf *tar, const char *words)
 	AUTO(buf_clear) struct buf seen = {};
 	AUTO(free) char *said = NULL;
 
-	assert_int_equal(walk(tar, &seen, &said), -ERR_BAD_INPUT);
+	assert_int_equal(walk(tar, &seen, &said), code_of(words));
 	assert_non_null(said);
 	if (!said || !strstr(said, words))
 		fail_msg("'%s' does not say '%s'", said ? said : "", words);
@@ -227,7 +273,7 @@ static void broken(void **state)
 	tar_end(&no_manifest);
 	damage(&no_manifest, "the archive has no manifest");
 	tar_add(&huge, &(struct tar_header){ .name = "manifest", .type = '0', .size = "00020000001" });
-	damage(&huge, "a manifest may not be larger than 4194304 bytes");
+	damage(&huge, "the manifest is larger than the limit document-bytes (4MiB; limits.d)");
 
 	tar_begin(&tar, TEST_MANIFEST);
 	tar_add(&tar, &(struct tar_header){ .name = "rootfs/f", .type = '0', .data = "0123456789" });
@@ -285,7 +331,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members), cmocka_unit_test(names), cmocka_unit_test(kinds),
-		cmocka_unit_test(attributes), cmocka_unit_test(sizes), cmocka_unit_test(broken),
+		cmocka_unit_test(attributes), cmocka_unit_test(sizes), cmocka_unit_test(limits_in_force), cmocka_unit_test(broken),
 		cmocka_unit_test(tail), cmocka_unit_test(source_fails),
 	};
 

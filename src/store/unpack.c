@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/proc.h"
+#include "spec/limits.h"
 #include "spec/types.h"
 #include "store/layout.h"
 
@@ -69,6 +70,7 @@ static const struct answer *answer_to(const char *op)
 int unpack_start(int exe_fd, char *const *args, const int fds[UNPACK_FDS], struct unpack **ret, struct err *err)
 {
 	AUTO(strv_free) char **argv = NULL;
+	AUTO(free) char *limits = limits_hand_on();
 	AUTO(close) int read_fd = -1, write_fd = -1;
 	int pipe_fds[2], child_fds[UNPACK_FDS];
 	struct proc proc = { .exe_fd = exe_fd, .fds = child_fds, .n_fds = UNPACK_FDS };
@@ -86,6 +88,8 @@ int unpack_start(int exe_fd, char *const *args, const int fds[UNPACK_FDS], struc
 	strv_add(&argv, "rkt-unpack");
 	for (size_t i = 0; args[i]; i++)
 		strv_add(&argv, args[i]);
+	if (limits)
+		strv_take(&argv, xasprintf(UNPACK_LIMITS "%s", limits));
 	proc.argv = argv;
 
 	u = xcalloc(1, sizeof(*u));

@@ -20,6 +20,9 @@
  *   fd 6  UNPACK_FD_MANIFEST  import: an empty file that becomes the manifest
  *   fd 7  UNPACK_FD_TREE      verify: the rendered tree
  *
+ * A last word "limits=…" (UNPACK_LIMITS) says what limits_hand_on() gave, where other limits than the default ones
+ * are in force.
+ *
  * What was unpacked counts only after a reply that names the ID expected: the
  * archive is hashed while it is unpacked.
  */
@@ -27,6 +30,7 @@ enum {
 	UNPACK_FD_BLOB = 3, UNPACK_FD_DIR, UNPACK_FD_REPLY, UNPACK_FD_MANIFEST, UNPACK_FD_TREE, UNPACK_FDS,
 };
 enum { UNPACK_REPLY_MAX = 64 << 10 };
+#define UNPACK_LIMITS "limits="
 
 struct unpack_reply {
 	char *id;			/* "sha512-…" of the archive's bytes */

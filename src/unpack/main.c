@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "spec/image.h"
+#include "spec/limits.h"
 #include "store/compare.h"
 #include "store/digest.h"
 #include "store/extract.h"
@@ -209,6 +210,8 @@ static const struct op *parse(int argc, char **argv, unsigned *ret_flags)
 {
 	const struct op *op = NULL;
 
+	if (argc > 1 && str_starts(argv[argc - 1], UNPACK_LIMITS))
+		argc--;
 	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(ops); i++)
 		if (str_eq(argv[1], ops[i].name))
 			op = &ops[i];
@@ -225,15 +228,18 @@ static const struct op *parse(int argc, char **argv, unsigned *ret_flags)
 	return op;
 }
 
-static int run(const struct op *op, unsigned flags, struct unpack_reply *reply, struct err *err)
+static int run(const struct op *op, unsigned flags, const char *last, struct unpack_reply *reply, struct err *err)
 {
 	bool uses_dir = flags & WITH_TREE || op->run == extract;
 	bool uses_tree = flags & WITH_TREE && op->run == verify;
-	int r;
+	int r = 0;
 
 	umask(0);	/* modes are the archive's */
 	signal(SIGXFSZ, SIG_IGN);	/* a limit of file sizes is an error to return */
-	r = digest_init(err);
+	if (str_starts(last, UNPACK_LIMITS))
+		r = limits_take(last + strlen(UNPACK_LIMITS), err);
+	if (r >= 0)
+		r = digest_init(err);
 	if (r >= 0)
 		r = box_enter(uses_dir ? UNPACK_FD_DIR : -1, uses_tree ? UNPACK_FD_TREE : -1, err);
 	return r < 0 ? r : op->run(flags, reply, err);
@@ -252,7 +258,7 @@ int main(int argc, char **argv)
 		fputs("rkt-unpack is started by rkt\n", stderr);
 		return 254;
 	}
-	r = run(op, flags, &reply, &err);
+	r = run(op, flags, argv[argc - 1], &reply, &err);
 	if (r < 0) {
 		unpack_reply_clear(&reply);
 		reply.code = r;
