@@ -484,7 +484,7 @@ int keystore_remove(const char *system_dir, const char *local_dir, const char *p
 	if (r < 0)
 		return r;
 	*ret_path = TAKE(path);
-	return 0;
+	return vendor;
 }
 
 /* --- listing ------------------------------------------------------------------- */

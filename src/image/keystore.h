@@ -55,9 +55,9 @@ int keystore_add(const char *local_dir, const char *prefix, const char *fingerpr
 		 char **ret_path, struct err *err);
 
 /*
- * Takes away what was trusted for this very prefix: the local file goes, and what the vendor has there is masked
- * by an empty one. -ERR_NOT_FOUND: nothing of that fingerprint is in force there. *ret_path is what was removed
- * or made; the caller frees it.
+ * Takes away what was trusted for this very prefix: the local file goes (0), or, of what the vendor has there, an
+ * empty one masks it (1). *ret_path is that file; the caller frees it. -ERR_NOT_FOUND: nothing of that fingerprint is
+ * in force there.
  */
 int keystore_remove(const char *system_dir, const char *local_dir, const char *prefix, const char *fingerprint,
 		    char **ret_path, struct err *err);

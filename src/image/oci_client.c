@@ -31,7 +31,7 @@ struct pull {
 	const struct fetch_image *image;
 	bool signature_needed;
 	char *name;			/* in appc's words, NULL: not known before it is read */
-	bool accepted;			/* an unsigned image of that name, or for a moment of any */
+	bool accepted;			/* an unsigned image of that name */
 	struct trusted_key *keys, *cosign_keys;
 	size_t n_keys, n_cosign_keys;
 	int image_fd, layout_fd, signature_fd, unpack_fd;
@@ -53,7 +53,10 @@ static int load_kind(struct pull *p, enum trust_kind kind, struct trusted_key **
 		       : keystore_load_all(vendor, local, kind, ret, ret_n, err);
 }
 
-/* An archive or layout tells its name only once it is read: until then any trust will do, afterwards that for its name. */
+/*
+ * An archive or layout tells its name only once it is read: until then any key will do, afterwards one for its name.
+ * Unsigned only a registry's images are accepted, which keeps others from using a name.
+ */
 static int load_trust(struct pull *p, struct err *err)
 {
 	const struct reference *ref = ref_of(p);
@@ -63,7 +66,7 @@ static int load_trust(struct pull *p, struct err *err)
 		p->name = oci_appc_name(ref->registry, ref->repository);
 	if (!p->signature_needed)
 		return 0;
-	p->accepted = !p->name || keystore_accepts(p->config->system_config, p->config->local_config, p->name);
+	p->accepted = p->name && keystore_accepts(p->config->system_config, p->config->local_config, p->name);
 	r = load_kind(p, TRUST_OPENPGP, &p->keys, &p->n_keys, err);
 	return r < 0 ? r : load_kind(p, TRUST_COSIGN, &p->cosign_keys, &p->n_cosign_keys, err);
 }
@@ -88,7 +91,7 @@ static int check_trust(const struct pull *p, const char *name, struct err *err)
 		return 0;
 	if (by && keystore_trusts(vendor, local, name, by))
 		return 0;
-	if (!by && keystore_accepts(vendor, local, name))
+	if (!by && p->accepted)
 		return 0;
 	if (by)
 		return err_set(err, -ERR_BAD_SIGNATURE, "image \"%s\" is signed by key %s, which is not trusted for that "

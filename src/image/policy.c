@@ -360,6 +360,8 @@ int policy_verify(const struct wire_request *request, const struct policy_image 
 		return r;
 	if (r == GOES_ON && !may_be_unsigned(request))
 		return refuse(&s, err);
+	if (signer.fingerprint && !signer.identities)
+		strv_add(&signer.identities, signer.fingerprint);	/* cosign's keys have no other name */
 	*ret = signer;
 	signer = (struct signer){};
 	return 0;

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/fd.h"
+#include "image/cosign.h"
 #include "image/decompress.h"
 #include "image/discovery.h"
 #include "image/http.h"
@@ -415,6 +416,21 @@ static int get_key_bytes(struct session *s, const struct wire_location *at, int 
 	return get(s, &request, NULL, err);
 }
 
+/* Of either kind, told by the armor: a public key of cosign is X.509's. */
+static int read_key(const struct buf *text, struct wire_key *ret, struct err *err)
+{
+	const char *data = text->data ?: "";
+	const char *at = data + strspn(data, " \t\r\n");
+	int r;
+
+	if (!str_starts(at, "-----BEGIN ") || str_starts(at, "-----BEGIN PGP "))
+		return key_read(data, text->len, ret, err);
+	r = cosign_key_read(data, text->len, &ret->fingerprint, err);
+	if (r >= 0)
+		ret->armor = xstrdup(data);
+	return r;
+}
+
 /* All keys or none: half of what was asked for would be taken for the whole. */
 static int read_keys(struct session *s, const struct wire_location *list, size_t n, struct wire_reply *reply,
 		     struct err *err)
@@ -428,7 +444,7 @@ static int read_keys(struct session *s, const struct wire_location *list, size_t
 
 		r = get_key_bytes(s, &list[i], &next_fd, &text, err);
 		if (r >= 0)
-			r = key_read(text.data ? text.data : "", text.len, key, err);
+			r = read_key(&text, key, err);
 		if (r < 0)
 			return err_wrap(err, r, "error reading key %s", list[i].name);
 		key->location = xstrdup(list[i].name);

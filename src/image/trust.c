@@ -28,6 +28,8 @@ char *fingerprint_text(const char *fingerprint)
 	struct buf b = {};
 	size_t half = strlen(fingerprint) / 2;
 
+	if (fingerprint_kind(fingerprint) == TRUST_COSIGN)
+		return xstrdup(fingerprint + strlen(FINGERPRINT_COSIGN));
 	for (size_t i = 0; fingerprint[i]; i++) {
 		char c = fingerprint[i];
 
@@ -43,7 +45,8 @@ char *key_text(const struct found_key *key)
 	AUTO(free) char *fingerprint = fingerprint_text(key->fingerprint);
 	struct buf b = {};
 
-	buf_addf(&b, "gpg key fingerprint is: %s\n", fingerprint);
+	buf_addf(&b, "%s key fingerprint is: %s\n",
+		 fingerprint_kind(key->fingerprint) == TRUST_COSIGN ? "cosign" : "gpg", fingerprint);
 	for (size_t i = 0; key->subkeys && key->subkeys[i]; i++) {
 		AUTO(free) char *sub = fingerprint_text(key->subkeys[i]);
 
@@ -88,28 +91,33 @@ static bool read_answer(char *line, size_t room)
 	return true;
 }
 
-/* 1: yes, 0: no. */
-static int ask(const char *prefix, struct err *err)
+/* 1: yes, 0: no. what: in front of failures. */
+static int ask(const char *question, const char *what, struct err *err)
 {
 	char answer[ANSWER_MAX];
 
-	if (!can_ask()) {
-		tell_how_to_trust(prefix);
-		return err_wrap(err, err_set(err, -ENOTTY,
-					     "unable to ask user to review fingerprint due to lack of tty"),
-				"error reviewing key");
-	}
 	for (;;) {
-		puts("Are you sure you want to trust this key (yes/no)?");
+		puts(question);
 		fflush(stdout);
 		if (!read_answer(answer, sizeof(answer)))
-			return err_set(err, -EIO, "error reviewing key: no answer");
+			return err_set(err, -EIO, "%s: no answer", what);
 		if (str_eq(answer, "yes"))
 			return 1;
 		if (str_eq(answer, "no"))
 			return 0;
 		puts("Please enter 'yes' or 'no'");
 	}
+}
+
+static int ask_about_key(const char *prefix, struct err *err)
+{
+	static const char what[] = "error reviewing key";
+
+	if (can_ask())
+		return ask("Are you sure you want to trust this key (yes/no)?", what, err);
+	tell_how_to_trust(prefix);
+	err_set(err, -ENOTTY, "unable to ask user to review fingerprint due to lack of tty");
+	return err_wrap(err, -ENOTTY, what);
 }
 
 static int store_key(const struct fetch_config *config, const struct found_key *key, const char *prefix,
@@ -141,7 +149,7 @@ int key_review_and_add(const struct fetch_config *config, const struct found_key
 	say("prefix: \"%s\"\nkey: \"%s\"", shown, location);
 	fputs(text, stdout);
 	fflush(stdout);
-	r = skip ? 1 : ask(shown, err);
+	r = skip ? 1 : ask_about_key(shown, err);
 	if (r < 0)
 		return r;
 	if (!r) {
@@ -151,6 +159,39 @@ int key_review_and_add(const struct fetch_config *config, const struct found_key
 	printf("Trusting \"%s\" for prefix \"%s\" %s fingerprint review.\n", location, shown,
 	       skip ? "without" : "after");
 	return store_key(config, key, prefix, err);
+}
+
+static int ask_about_unsigned(const char *prefix, struct err *err)
+{
+	static const char what[] = "error accepting unsigned images";
+
+	say("prefix: \"%s\"", prefix);
+	if (!can_ask()) {
+		err_set(err, -ENOTTY, "unable to ask user due to lack of tty (--skip-fingerprint-review does not ask)");
+		return err_wrap(err, -ENOTTY, what);
+	}
+	printf("Whoever can write to the registry decides what images below \"%s\" do.\n", prefix);
+	return ask("Are you sure you want to accept them unsigned (yes/no)?", what, err);
+}
+
+int unsigned_review_and_accept(const struct fetch_config *config, const char *prefix, enum key_review review,
+			       struct err *err)
+{
+	AUTO(free) char *path = NULL;
+	int r = review == KEY_SKIP_REVIEW ? 1 : ask_about_unsigned(prefix, err);
+
+	if (r < 0)
+		return r;
+	if (!r) {
+		say("not accepting unsigned images below \"%s\"", prefix);
+		return 1;
+	}
+	r = keystore_add(config->local_config, prefix, FINGERPRINT_ACCEPTED, NULL, &path, err);
+	if (r < 0)
+		return r;
+	printf("Accepting unsigned OCI images for prefix \"%s\": added \"%s\"\n", prefix, path);
+	fflush(stdout);
+	return 0;
 }
 
 void tell_signer(char *const *identities)

@@ -13,10 +13,17 @@ enum key_review { KEY_ASK, KEY_SKIP_REVIEW };
 int key_review_and_add(const struct fetch_config *config, const struct found_key *key, const char *prefix,
 		       enum key_review review, struct err *err);
 
-/* "gpg key fingerprint is: …" with its subkeys and identities, a line each. The caller frees it. */
+/*
+ * Asks, unless told not to, and notes that OCI images below prefix are accepted though nobody signed them. 0: noted,
+ * 1: declined.
+ */
+int unsigned_review_and_accept(const struct fetch_config *config, const char *prefix, enum key_review review,
+			       struct err *err);
+
+/* "gpg key fingerprint is: …" or "cosign key fingerprint is: …" with its subkeys and identities, a line each. The caller frees it. */
 char *key_text(const struct found_key *key);
 
-/* "XXXX XXXX XXXX XXXX XXXX  XXXX …" of 40 hex digits. */
+/* "XXXX XXXX XXXX XXXX XXXX  XXXX …" of 40 hex digits; of cosign's keys the 64 digits as sha256sum prints them. */
 char *fingerprint_text(const char *fingerprint);
 
 /* Can we ask? Both sides of the conversation must be a terminal. */

@@ -130,14 +130,19 @@ static int name_check(const struct registry_name *n, struct err *err)
 	return 0;
 }
 
+static bool is_hub(const char *registry)
+{
+	static const char *const names[] = { DOCKER_HUB, "docker.io", "index.docker.io" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (str_eq(registry, names[i]))
+			return true;
+	return false;
+}
+
 static void expand_hub(struct registry_name *n)
 {
-	static const char *const hub[] = { DOCKER_HUB, "docker.io", "index.docker.io" };
-	bool is_hub = !n->registry;
-
-	for (size_t i = 0; i < ARRAY_LEN(hub); i++)
-		is_hub = is_hub || str_eq(n->registry, hub[i]);
-	if (!is_hub)
+	if (n->registry && !is_hub(n->registry))
 		return;
 	free(n->registry);
 	n->registry = xstrdup(DOCKER_HUB);
@@ -147,6 +152,21 @@ static void expand_hub(struct registry_name *n)
 		n->repository = xasprintf("library/%s", name);
 		free(name);
 	}
+}
+
+char *registry_prefix(const char *text)
+{
+	AUTO(free) char *host = xstrndup(text, strcspn(text, "/"));
+	const char *rest = text + strlen(host);
+	AUTO(free) char *registry = to_lower(host);
+	AUTO(free) char *whole = NULL;
+
+	if (!strpbrk(host, ".:") && !str_eq(host, "localhost"))
+		return xstrdup(text);
+	if (!is_host(host) || (*rest && !is_repository(rest + 1)) || (!*rest && !str_eq(registry, host)))
+		return xstrdup(text);
+	whole = xasprintf("%s%s", is_hub(registry) ? DOCKER_HUB : registry, rest);
+	return oci_appc_name(NULL, whole) ?: xstrdup(text);
 }
 
 int registry_name_parse(const char *text, struct registry_name *ret, struct err *err)

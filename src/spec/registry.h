@@ -18,6 +18,12 @@ struct registry_name {
 	char *tag, *digest;		/* NULL: not given */
 };
 
+/*
+ * What people write for a part of a registry, "docker.io/library" or "localhost:5000/app", as a prefix of the appc
+ * names that its images get. Another text comes back as it is; the caller checks and frees it.
+ */
+char *registry_prefix(const char *text);
+
 int registry_name_parse(const char *text, struct registry_name *ret, struct err *err);
 
 /* Do both mean the same image? No tag means "latest" here. */

@@ -135,6 +135,33 @@ static void test_lengths(void **state)
 	assert_string_equal(tagged, "refused");
 }
 
+static void test_prefixes(void **state)
+{
+	static const struct { const char *in, *out; } cases[] = {
+		{ "docker.io", HUB },
+		{ "docker.io/library", HUB "/library" },
+		{ "index.docker.io/user/app", HUB "/user/app" },
+		{ "Docker.IO/user", HUB "/user" },
+		{ HUB "/user", HUB "/user" },
+		{ "localhost:5000", "localhost_5000" },
+		{ "localhost:5000/my__app", "localhost_5000/my_app" },
+		{ "localhost/app", "localhost/app" },
+		{ "quay.io/my_org/a--b", "quay.io/my_org/a-b" },
+		{ "example.com/app", "example.com/app" },
+		/* no part of a registry */
+		{ "example", "example" }, { "docker.iox/library", "docker.iox/library" }, { "Example.com", "Example.com" },
+		{ "example.com/", "example.com/" }, { "example.com/../x", "example.com/../x" }, { "../x:1", "../x:1" },
+		{ "a//b", "a//b" }, { "", "" }, { "/etc", "/etc" }, { "localhost:x/app", "localhost:x/app" },
+		{ "example.com/app:1", "example.com/app:1" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(free) char *out = registry_prefix(cases[i].in);
+
+		assert_string_equal(out, cases[i].out);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -142,6 +169,7 @@ int main(void)
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_prefixes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@
 
 #define TRUSTED "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define PREFIXED "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define COSIGN	"cosign-dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
 #define STRANGE "cccccccccccccccccccccccccccccccccccccccc"
 
 /* --- in place of rkt-fetch --- */
@@ -240,6 +241,28 @@ static void test_unverified_fetch(void **state)
 	assert_null(info.id);
 }
 
+/* That nobody signed it is accepted, or no longer; of ACIs never. */
+static void test_accepted(void **state)
+{
+	struct place *p = *state;
+	struct image_info image = { .id = (char[]){ "sha512-0" }, .name = (char[]){ "quay.io/org/app" } };
+	AUTO(err_clear) struct err err = {};
+
+	assert_int_equal(trust(&p->engine, "quay.io/org", FINGERPRINT_ACCEPTED), 0);
+	assert_false(image_is_verified(&p->engine, &image));	/* it was fetched when nothing was looked at */
+	image.verified_by = (char[]){ FINGERPRINT_ACCEPTED };
+	assert_false(image_is_verified(&p->engine, &image));
+	image.format = (char[]){ "oci" };
+	assert_true(image_is_verified(&p->engine, &image));
+	image.name = (char[]){ "quay.io/organ" };
+	assert_int_equal(image_check_verified(&p->engine, &image, &err), -ERR_NO_SIGNATURE);
+	assert_non_null(strstr(err.chain[0], "no longer accepted"));
+	image.verified_by = (char[]){ COSIGN };
+	assert_int_equal(image_check_verified(&p->engine, &image, &err), -ERR_BAD_SIGNATURE);
+	assert_int_equal(trust(&p->engine, "quay.io/organ", image.verified_by), 0);
+	assert_int_equal(image_check_verified(&p->engine, &image, &err), 0);
+}
+
 /* --- stage1 --- */
 
 static int stage1(struct place *p, struct stage1_choice choice, struct image_info *ret, char **ret_words)
@@ -420,6 +443,7 @@ int main(void)
 		IN_PLACE(test_fetch_is_told),
 		IN_PLACE(test_refused_and_unreachable),
 		IN_PLACE(test_unverified_fetch),
+		IN_PLACE(test_accepted),
 		IN_PLACE(test_default_stage1),
 		IN_PLACE(test_choice_faults),
 		IN_PLACE(test_chosen_in_store),
