@@ -14,7 +14,7 @@
  *
  * Threads may get at the same time, each with a struct http of its own.
  */
-enum { HTTP_AGE_MAX = 24 * 60 * 60, HTTP_OVERLAP = 4 << 10 };
+enum { HTTP_AGE_MAX = 24 * 60 * 60, HTTP_ETAG_MAX = 1000, HTTP_OVERLAP = 4 << 10 };
 
 struct wire_credential;
 

@@ -197,7 +197,7 @@ static void take_etag(struct http_header *h, const char *s)
 	const char *p = str_starts(s, "W/") ? s + 2 : s;
 	size_t len = strlen(p);
 
-	if (len >= 2 && p[0] == '"' && strcspn(p + 1, "\" ") == len - 2 && p[len - 1] == '"' && printable(p))
+	if (len >= 2 && len <= HTTP_ETAG_MAX && p[0] == '"' && strcspn(p + 1, "\" ") == len - 2 && p[len - 1] == '"' && printable(p))
 		set(&h->answer.etag, xstrdup(s));
 }
 

@@ -73,9 +73,8 @@ static const struct json_field request_fields[] = {
 	{ "etag",         JSON_STRING, AT(wire_request, etag),          JSON_OMIT_EMPTY },
 	{ "lastModified", JSON_STRING, AT(wire_request, last_modified), JSON_OMIT_EMPTY },
 	{ "ifURL",        JSON_STRING, AT(wire_request, if_url),        JSON_OMIT_EMPTY },
-	{ "partURL",          JSON_STRING, AT(wire_request, part_url),           JSON_OMIT_EMPTY },
-	{ "partETag",         JSON_STRING, AT(wire_request, part_etag),          JSON_OMIT_EMPTY },
-	{ "partLastModified", JSON_STRING, AT(wire_request, part_last_modified), JSON_OMIT_EMPTY },
+	{ "partURL",      JSON_STRING, AT(wire_request, part_url),      JSON_OMIT_EMPTY },
+	{ "partVersion",  JSON_STRING, AT(wire_request, part_version),  JSON_OMIT_EMPTY },
 	{ "skipSignature", JSON_BOOL, AT(wire_request, skip_signature), JSON_OMIT_EMPTY },
 	{ "skipTLS",       JSON_BOOL, AT(wire_request, skip_tls),       JSON_OMIT_EMPTY },
 	{ "allowHTTP",     JSON_BOOL, AT(wire_request, allow_http),     JSON_OMIT_EMPTY },
@@ -119,6 +118,7 @@ static const struct json_field reply_fields[] = {
 	{ "identities",   JSON_STRV,   AT(wire_reply, identities),     JSON_OMIT_EMPTY },
 	{ "keys",         JSON_LIST,   AT(wire_reply, keys),           JSON_OMIT_EMPTY, key_fields,
 	  sizeof(struct wire_key) },
+	{ "version",      JSON_STRING, AT(wire_reply, version),        JSON_OMIT_EMPTY },
 	{ "etag",         JSON_STRING, AT(wire_reply, etag),           JSON_OMIT_EMPTY },
 	{ "lastModified", JSON_STRING, AT(wire_reply, last_modified),  JSON_OMIT_EMPTY },
 	{ "maxAge",       JSON_INT,    AT(wire_reply, max_age),        JSON_OMIT_EMPTY },
@@ -327,8 +327,7 @@ static bool good_image(const struct wire_reply *r)
 	return (!r->fingerprint || fingerprint_kind(r->fingerprint) == TRUST_OPENPGP) && good_freshness(r);
 }
 
-/* Without either there is nothing by which a download could be gone on with. */
-static bool good_version(const struct wire_reply *r) { return good_freshness(r) && (r->etag || r->last_modified); }
+static bool good_version(const struct wire_reply *r) { return r->source && may_be_validator(r->version); }
 
 static bool good_error(const struct wire_reply *r)
 {

@@ -67,7 +67,7 @@ struct wire_request {
 	struct wire_oci oci;
 	char *etag, *last_modified;	/* "url", "name": of the stored image, to be asked for only if it changed */
 	char *if_url;			/* the URL that those are of */
-	char *part_url, *part_etag, *part_last_modified;	/* what WIRE_FD_DOWNLOAD holds a part of */
+	char *part_url, *part_version;	/* what WIRE_FD_DOWNLOAD holds a part of; see store/partial.h */
 	bool skip_signature, skip_tls, allow_http, pubkey_http;
 	bool debug;			/* send "log" at all */
 	char *limits;			/* as limits_hand_on() gives them; NULL: the defaults */
@@ -98,18 +98,20 @@ struct wire_command {
 struct wire_reply {
 	/*
 	 * "log", "progress", "image", "keys", "error"; "unchanged": the stored image is current (etag …, max_age);
-	 * "version": the download is of this etag, last_modified (rkt notes it and answers with a command "version");
+	 * "version": the download is from now on of this version of source (rkt notes it, empties the file if it held
+	 * another, and answers with a command "version");
 	 * "manifest", "open", "layer".
 	 */
 	char *kind;
 	char *text;			/* log */
 	char *label;			/* progress: "Downloading ACI" */
 	int64_t done, total;		/* progress; total 0: unknown */
-	char *source;			/* image: where its bytes came from */
+	char *source;			/* image, version, unchanged: the URL; image of a file: its path */
 	char *fingerprint;		/* image: primary key that signed it, absent: not verified */
 	char **identities;		/* image: of that key */
 	struct wire_key *keys; size_t n_keys;
-	char *etag, *last_modified;	/* image, unchanged, version */
+	char *version;			/* version: see http_answer; NULL: nothing names it */
+	char *etag, *last_modified;	/* image, unchanged */
 	int64_t max_age;		/* image, unchanged: seconds */
 	char *manifest, *config, *appc;	/* manifest: the two documents, and the image in appc's words */
 	char *digest, *config_digest;	/* manifest: of the two documents */

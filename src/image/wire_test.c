@@ -92,8 +92,7 @@ static void oci_requests(void **state)
 		},
 		.etag = (char[]){ "\"e\"" }, .last_modified = (char[]){ "Mon" },
 		.if_url = (char[]){ "https://c.com/x" },
-		.part_url = (char[]){ "https://c.com/p" }, .part_etag = (char[]){ "\"p\"" },
-		.part_last_modified = (char[]){ "Tue" },
+		.part_url = (char[]){ "https://c.com/p" }, .part_version = (char[]){ "\"p\"" },
 	};
 	AUTO(wire_request_clear) struct wire_request got = {};
 
@@ -113,8 +112,7 @@ static void oci_requests(void **state)
 	assert_string_equal(got.last_modified, "Mon");
 	assert_string_equal(got.if_url, "https://c.com/x");
 	assert_string_equal(got.part_url, "https://c.com/p");
-	assert_string_equal(got.part_etag, "\"p\"");
-	assert_string_equal(got.part_last_modified, "Tue");
+	assert_string_equal(got.part_version, "\"p\"");
 }
 
 /* The documents are what was hashed: not a byte of them may change. */
@@ -151,7 +149,9 @@ static void good_replies(void **state)
 	const struct wire_reply good[] = {
 		{ .kind = (char[]){ "unchanged" } },
 		{ .kind = (char[]){ "unchanged" }, .etag = (char[]){ "W/\"a b\"" }, .max_age = 60 },
-		{ .kind = (char[]){ "version" }, .last_modified = (char[]){ "Tue, 15 Nov 1994 12:45:26 GMT" } },
+		{ .kind = (char[]){ "version" }, .source = (char[]){ "https://a.com/" } },
+		{ .kind = (char[]){ "version" }, .source = (char[]){ "https://a.com/" },
+		  .version = (char[]){ "Tue, 15 Nov 1994 12:45:26 GMT" } },
 		{ .kind = (char[]){ "open" }, .path = (char[]){ "oci-layout" } },
 		{ .kind = (char[]){ "open" }, .path = (char[]){ "index.json" } },
 		{ .kind = (char[]){ "open" }, .path = (char[]){ "blobs/sha256/" DIGITS } },
@@ -169,9 +169,10 @@ static void hostile_strings(void **state)
 	char *validators = xcalloc(1, WIRE_VALIDATOR_MAX + 2);
 	struct wire_reply bad[] = {
 		{ .kind = (char[]){ "version" } },
-		{ .kind = (char[]){ "version" }, .etag = (char[]){ "a\r\nX: y" } },
-		{ .kind = (char[]){ "version" }, .etag = (char[]){ "" } },
-		{ .kind = (char[]){ "version" }, .etag = (char[]){ "\x7f" } },
+		{ .kind = (char[]){ "version" }, .version = (char[]){ "\"a\"" } },
+		{ .kind = (char[]){ "version" }, .source = (char[]){ "u" }, .version = (char[]){ "a\r\nX: y" } },
+		{ .kind = (char[]){ "version" }, .source = (char[]){ "u" }, .version = (char[]){ "" } },
+		{ .kind = (char[]){ "version" }, .source = (char[]){ "u" }, .version = (char[]){ "\x7f" } },
 		{ .kind = (char[]){ "unchanged" }, .last_modified = (char[]){ "\xc3\xa9" } },
 		{ .kind = (char[]){ "unchanged" }, .etag = validators },
 		{ .kind = (char[]){ "unchanged" }, .max_age = -1 },

@@ -54,4 +54,10 @@ int store_each(int dir_fd, const char *path, int (*each)(void *arg, int dir_fd, 
 int store_lock_exclusive(struct store *s, struct err *err);
 int store_try_exclusive(struct store *s, struct err *err);
 void store_unlock_exclusive(struct store *s);
+
+/*
+ * flock(2) that waits. A wait that lasts is told about ("waiting for another rkt to WHAT"), and a signal that the
+ * caller handles ends it (-EINTR).
+ */
+int store_wait_lock(int fd, int how, const char *what);
 #endif

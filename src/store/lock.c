@@ -55,8 +55,7 @@ static void alarm_off(const struct sigaction *old, timer_t timer)
 	sigaction(SIGALRM, old, NULL);
 }
 
-/* The first wait that lasts is told about; any other signal of the caller's ends it. */
-static int wait_for_lock(int fd, int how, const char *what)
+int store_wait_lock(int fd, int how, const char *what)
 {
 	int64_t until = time_now() + (int64_t)PATIENCE_SECONDS * NS_PER_SECOND / 2;
 	struct sigaction old;
@@ -81,7 +80,7 @@ static int lock(struct store *s, int how, const char *what, struct err *err)
 		return r;
 	r = flock(s->lock_fd, how | LOCK_NB) < 0 ? -errno : 0;
 	if (r == -EWOULDBLOCK)
-		r = wait_for_lock(s->lock_fd, how, what);
+		r = store_wait_lock(s->lock_fd, how, what);
 	return r < 0 ? err_sys(err, r, "cannot lock the store '%s/cas'", s->path) : 0;
 }
 
@@ -154,7 +153,7 @@ static int lock_blob(struct store *s, const char *key, bool wait, int *ret_fd)
 			return fd;
 		r = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 		if (r == -EWOULDBLOCK && wait)
-			r = wait_for_lock(fd, LOCK_EX, what);
+			r = store_wait_lock(fd, LOCK_EX, what);
 		if (r < 0)
 			return r;
 		if (is_named(s, path, fd)) {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "store/facts.h"
 #include "store/names.h"
+#include "store/partial.h"
 #include "store/temp.h"
 
 /* --- sets of names ------------------------------------------------------------- */
@@ -199,7 +200,9 @@ static bool has_facts(struct store *s, const char *key)
 
 static int sweep_tmp(void *arg, int dir_fd, const char *name)
 {
-	if (temp_abandoned(dir_fd, name))
+	if (partial_dir_valid(name))
+		note(arg, partial_sweep(dir_fd, name), name);
+	else if (temp_abandoned(dir_fd, name))
 		note(arg, tree_remove(dir_fd, name), name);
 	return 0;
 }

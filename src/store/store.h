@@ -20,6 +20,7 @@
  *                                    manifest; image (whose it is); rendered (it is whole); work.* is being made
  *                                    or removed
  *   cas/tmp/                         work in progress; every entry is flocked by whoever works on it
+ *   cas/tmp/part-UID/                downloads to go on with (store/partial.h), of one user and that one's alone
  *   cas/lock                         flock: shared while using or adding images, exclusive to remove
  *
  * An image ID is the SHA-512 of the ACI's tar, or of the OCI manifest's bytes; KEY is its first 64 hex digits
