@@ -53,12 +53,13 @@ static int read_file(const struct tar_index *tar, const char *path, struct buf *
 
 /* --- choosing --- */
 
-static bool is_called(const struct saved *image, const char *tag)
+/* The image's name that is meant. NULL: none of them. */
+static const char *name_meant(const struct saved *image, const char *tag)
 {
 	for (char *const *name = image->names; name && *name; name++)
-		if (str_eq(*name, tag) || registry_name_same(*name, tag))
-			return true;
-	return false;
+		if (!tag || str_eq(*name, tag) || registry_name_same(*name, tag))
+			return *name;
+	return NULL;
 }
 
 static char *list_names(const struct saved_list *images)
@@ -81,7 +82,7 @@ static int choose(const struct saved_list *images, const char *tag, const struct
 		return 0;
 	}
 	for (size_t i = 0; tag && i < images->n; i++) {
-		if (is_called(&images->list[i], tag)) {
+		if (name_meant(&images->list[i], tag)) {
 			*ret = &images->list[i];
 			return 0;
 		}
@@ -131,6 +132,9 @@ static int read_list(const struct tar_index *tar, struct saved_list *images, str
 
 static void add_blob(struct docker_archive *a, const char *digest, const char *path)
 {
+	for (size_t i = 0; i < a->n_blobs; i++)
+		if (str_eq(a->blobs[i].digest, digest))
+			return;
 	a->blobs = xreallocarray(a->blobs, a->n_blobs + 1, sizeof(*a->blobs));
 	a->blobs[a->n_blobs++] = (struct blob){ .digest = xstrdup(digest), .path = xstrdup(path) };
 }
@@ -257,6 +261,8 @@ static int archive_root(struct source *s, struct document *ret, struct err *err)
 		r = choose(&images, a->tag, &image, err);
 	if (r < 0)
 		return r;
+	free(s->name);
+	s->name = xstrdup(name_meant(image, a->tag));
 	w = json_writer_new(false);
 	r = write_manifest(a, w, image, err);
 	text = json_writer_finish(w);

@@ -185,6 +185,18 @@ static int read_index(struct layout *l, struct document *ret_text, struct oci_do
 	return r;
 }
 
+/* Some write a whole name where the tag belongs. */
+static void note_names(struct source *s, const struct oci_descriptor *d)
+{
+	const char *ref = label_get(d->annotations, d->n_annotations, REF_NAME);
+	const char *name = label_get(d->annotations, d->n_annotations, CONTAINERD_NAME);
+
+	free(s->name);
+	free(s->tag);
+	s->name = xstrdup(name ?: ref && strpbrk(ref, "/:") ? ref : NULL);
+	s->tag = xstrdup(ref && !strpbrk(ref, "/:") ? ref : NULL);
+}
+
 static int layout_root(struct source *s, struct document *ret, struct err *err)
 {
 	struct layout *l = (struct layout *)s;
@@ -202,8 +214,10 @@ static int layout_root(struct source *s, struct document *ret, struct err *err)
 		r = l->tag ? find_tag(&index, l->tag, &found, err) : find_only(&index, &found, err);
 	if (r < 0)
 		return r;
-	if (found)
+	if (found) {
+		note_names(s, found);
 		return read_document(l, found->digest, found->size, found->media_type, ret, err);
+	}
 	*ret = text;
 	text = (struct document){};
 	return 0;

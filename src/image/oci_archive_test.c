@@ -155,6 +155,25 @@ static void test_layout_choice(void **state)
 	}
 }
 
+static void test_layout_names(void **state)
+{
+	static const struct { const char *more, *name, *tag; } cases[] = {
+		{ "", NULL, NULL }, { NAMED("1.2"), NULL, "1.2" }, { NAMED("localhost/a:1"), "localhost/a:1", NULL },
+		{ NAMED_TWICE("1", "docker.io/library/a:1"), "docker.io/library/a:1", "1" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(image_clear) struct image image = {};
+		AUTO(source_free) struct source *s = layout_new(open_file, &image, &(struct layout_wish){});
+		AUTO(free) char *text = add_blob(&image, OCI_TYPE_MANIFEST, "0", cases[i].more), *index = NULL, *root = NULL;
+
+		make_layout(&image, (char *[]){ text, NULL }, &index);
+		root = root_of(s);
+		assert_true(str_eq(s->name, cases[i].name));
+		assert_true(str_eq(s->tag, cases[i].tag));
+	}
+}
+
 /* Several entries without names are one image for several machines. */
 static void test_layout_of_platforms(void **state)
 {
@@ -408,6 +427,7 @@ static void test_docker_blobs(void **state)
 	none = blob_of(s, "sha256:x", 2, &(struct sink_log){});
 	assert_string_equal(none, "the archive has no blob \"sha256:x\"");
 	assert_null(s->ops->tag);
+	assert_null(s->name);
 }
 
 /* Its bytes are not those of its diff ID: told when it is read. */
@@ -479,6 +499,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_layout_choice),
+		cmocka_unit_test(test_layout_names),
 		cmocka_unit_test(test_layout_of_platforms),
 		cmocka_unit_test(test_layout_digest),
 		cmocka_unit_test(test_bad_layouts),

@@ -30,6 +30,11 @@ struct blob_sink {
 
 struct source {
 	const struct source_ops *ops;	/* each source's struct begins with this one */
+	/*
+	 * What a file calls the image that root() gave: "[HOST/]NAME[:TAG]", and its tag alone. They are its maker's
+	 * words, not checked in any way. NULL: none; always of a registry.
+	 */
+	char *name, *tag;
 };
 
 struct source_ops {
@@ -51,8 +56,11 @@ struct source_ops {
 
 static inline void source_free(struct source *s)
 {
-	if (s)
-		s->ops->free(s);
+	if (!s)
+		return;
+	free(s->name);
+	free(s->tag);
+	s->ops->free(s);
 }
 DEFINE_AUTO(struct source *, source_free)
 #endif
