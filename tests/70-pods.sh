@@ -69,8 +69,9 @@ test_status() {
 	says '^started=20'
 	says "^pid=[0-9]+$"
 	says '^exited=false$'
-	equal 'state created started networks pid exited security-profile' "$(cut -d= -f1 "$T/out" | xargs)" "the order"
+	equal 'state created started networks pid exited security-profile verified-probe' "$(cut -d= -f1 "$T/out" | xargs)" "the order"
 	says '^security-profile=hardened$'
+	says "^verified-probe=$(fingerprint alice)\$"
 	# A prefix and capitals will do.
 	ok rkt status "${pod:0:8}"
 	ok rkt status "${pod^^}"

@@ -15,7 +15,7 @@ static void image_list_clear(void *args)
 
 static int image_list_run(struct cli *cli, void *args, char **argv, struct err *err)
 {
-	const struct image_list_args *a = args;
+	struct image_list_args *a = args;
 	AUTO(store_close) struct store *store = NULL;
 	AUTO(free) char *text = NULL;
 	struct image_info *list = NULL;
@@ -27,11 +27,12 @@ static int image_list_run(struct cli *cli, void *args, char **argv, struct err *
 		r = store_list(store, &list, &n, &bad, err);
 	if (r < 0)
 		return r;
+	a->engine = &cli->engine;
 	image_list_sort(list, n, a);
 	if (a->format == FORMAT_TABLE)
 		text = image_list_table(list, n, a, time_now());
 	else
-		text = image_list_json(list, n, a->format == FORMAT_JSON_PRETTY);
+		text = image_list_json(list, n, a);
 	image_infos_free(list, n);
 	out_text(text);
 	if (a->format != FORMAT_TABLE)

@@ -4,6 +4,7 @@
 
 #include "base/human.h"
 #include "base/table.h"
+#include "stage0/image.h"
 
 enum { SHORT_ID = 7 + 12, SHORT_FINGERPRINT = 16 };
 
@@ -19,33 +20,41 @@ static uint64_t whole_size(const struct image_info *i) { return (uint64_t)i->siz
 
 /* --- columns ------------------------------------------------------------- */
 
-static char *cell_id(const struct image_info *i, bool full, int64_t now_ns)
+static char *cell_id(const struct image_info *i, const struct image_list_args *a, int64_t now_ns)
 {
-	return full ? xstrdup(i->id) : xstrndup(i->id, SHORT_ID);
+	return a->full ? xstrdup(i->id) : xstrndup(i->id, SHORT_ID);
 }
 
-static char *cell_name(const struct image_info *i, bool full, int64_t now_ns) { return shown_name(i); }
+static char *cell_name(const struct image_info *i, const struct image_list_args *a, int64_t now_ns) { return shown_name(i); }
 
-static char *cell_size(const struct image_info *i, bool full, int64_t now_ns)
+static char *cell_size(const struct image_info *i, const struct image_list_args *a, int64_t now_ns)
 {
-	return full ? xasprintf("%llu", (unsigned long long)whole_size(i)) : human_size(whole_size(i));
+	return a->full ? xasprintf("%llu", (unsigned long long)whole_size(i)) : human_size(whole_size(i));
 }
 
-static char *cell_import(const struct image_info *i, bool full, int64_t now_ns)
+static char *cell_import(const struct image_info *i, const struct image_list_args *a, int64_t now_ns)
 {
-	return full ? human_time(i->import_time) : human_ago(i->import_time, now_ns);
+	return a->full ? human_time(i->import_time) : human_ago(i->import_time, now_ns);
 }
 
-static char *cell_used(const struct image_info *i, bool full, int64_t now_ns)
+static char *cell_used(const struct image_info *i, const struct image_list_args *a, int64_t now_ns)
 {
-	return full ? human_time(i->last_used) : human_ago(i->last_used, now_ns);
+	return a->full ? human_time(i->last_used) : human_ago(i->last_used, now_ns);
 }
 
-static char *cell_verified(const struct image_info *i, bool full, int64_t now_ns)
+static char *short_fingerprint(const char *s)
 {
+	return xstrndup(s, SHORT_FINGERPRINT + (str_starts(s, FINGERPRINT_COSIGN) ? strlen(FINGERPRINT_COSIGN) : 0));
+}
+
+static char *cell_verified(const struct image_info *i, const struct image_list_args *a, int64_t now_ns)
+{
+	AUTO(free) char *who = NULL;
+
 	if (!i->verified_by)
 		return xstrdup("-");
-	return full ? xstrdup(i->verified_by) : xstrndup(i->verified_by, SHORT_FINGERPRINT);
+	who = a->full ? xstrdup(i->verified_by) : short_fingerprint(i->verified_by);
+	return image_is_verified(a->engine, i) ? TAKE(who) : xasprintf("%s (no longer trusted)", who);
 }
 
 static int compare_i64(int64_t a, int64_t b) { return (a > b) - (a < b); }
@@ -71,7 +80,7 @@ static int by_size(const struct image_info *a, const struct image_info *b)
 
 static const struct column {
 	const char *field, *title;
-	char *(*cell)(const struct image_info *i, bool full, int64_t now_ns);
+	char *(*cell)(const struct image_info *i, const struct image_list_args *a, int64_t now_ns);
 	int (*compare)(const struct image_info *a, const struct image_info *b);	/* NULL: no --sort by it */
 } columns[] = {
 	{ "id", "ID", cell_id, NULL },
@@ -171,7 +180,7 @@ char *image_list_table(const struct image_info *list, size_t n, const struct ima
 	for (size_t i = 0; i < n; i++) {
 		table_row(&t);
 		for (char **f = fields; *f; f++) {
-			AUTO(free) char *cell = column(*f)->cell(&list[i], a->full, now_ns);
+			AUTO(free) char *cell = column(*f)->cell(&list[i], a, now_ns);
 
 			table_cell(&t, cell);
 		}
@@ -180,9 +189,9 @@ char *image_list_table(const struct image_info *list, size_t n, const struct ima
 	return buf_steal(&out);
 }
 
-char *image_list_json(const struct image_info *list, size_t n, bool pretty)
+char *image_list_json(const struct image_info *list, size_t n, const struct image_list_args *a)
 {
-	struct json_writer *w = json_writer_new(pretty);
+	struct json_writer *w = json_writer_new(a->format == FORMAT_JSON_PRETTY);
 
 	if (!n)
 		json_write_text(w, NULL, NULL);
@@ -197,6 +206,9 @@ char *image_list_json(const struct image_info *list, size_t n, bool pretty)
 		json_write_i64(w, "import_time", list[i].import_time);
 		json_write_i64(w, "last_used_time", list[i].last_used);
 		json_write_i64(w, "size", (int64_t)whole_size(&list[i]));
+		if (list[i].verified_by)
+			json_write_text(w, "verified_by", list[i].verified_by);
+		json_write_bool(w, "trusted", image_is_verified(a->engine, &list[i]));
 		json_close(w);
 	}
 	if (n)

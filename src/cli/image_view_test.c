@@ -1,5 +1,6 @@
 #include "cli/image_view.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,8 +9,11 @@
 
 #include <cmocka.h>
 
+#include "base/fd.h"
 #include "base/human.h"
 
+#define PGP	"0123456789abcdef0123456789abcdef01234567"
+#define COSIGN	"cosign-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define SECONDS(n) ((n) * (int64_t)NS_PER_SECOND)
 static struct label version = { (char *)"version", (char *)"1.2" };
 static const struct image_info store[] = {
@@ -17,7 +21,7 @@ static const struct image_info store[] = {
 	  .last_used = SECONDS(900), .size = 1000, .tree_size = 24 },
 	{ .id = (char *)"sha512-aaaaaaaaaaaaaaaaaaaa", .name = (char *)"example.com/a", .labels = &version, .n_labels = 1,
 	  .import_time = SECONDS(200), .last_used = SECONDS(300), .size = 19 << 20,
-	  .verified_by = (char *)"0123456789abcdef0123456789abcdef01234567" },
+	  .verified_by = (char *)PGP },
 };
 
 static const struct opt *const tables[] = { image_list_opts, NULL };
@@ -26,7 +30,8 @@ static const struct opt *const tables[] = { image_list_opts, NULL };
 static char *show(const char *line, struct err *err)
 {
 	AUTO(strv_free) char **argv = strv_split(line, ' '), **rest = NULL;
-	struct image_list_args a = {};
+	const struct engine engine = {};
+	struct image_list_args a = { .engine = &engine };
 	const struct opt_set set = { tables, &a };
 	struct image_info list[ARRAY_LEN(store)];
 	char *text = NULL;
@@ -35,7 +40,7 @@ static char *show(const char *line, struct err *err)
 	if (opt_parse(&set, 1, argv, false, &rest, err) >= 0) {
 		image_list_sort(list, ARRAY_LEN(list), &a);
 		text = a.format == FORMAT_TABLE ? image_list_table(list, ARRAY_LEN(list), &a, SECONDS(1000)) :
-						  image_list_json(list, ARRAY_LEN(list), a.format == FORMAT_JSON_PRETTY);
+						  image_list_json(list, ARRAY_LEN(list), &a);
 	}
 	strv_free(a.fields);
 	strv_free(a.sort);
@@ -54,12 +59,12 @@ static void table(void **state)
 		{ "--no-legend --fields=name --sort=lastused", "example.com/a:1.2\nexample.com/b\n" },
 		{ "--no-legend --fields=name --sort size,name --order desc", "example.com/a:1.2\nexample.com/b\n" },
 		{ "--no-legend --fields=name,size --full", "example.com/b\t\t1024\nexample.com/a:1.2\t19922944\n" },
-		{ "--fields=verified", "VERIFIED\n-\n0123456789abcdef\n" },
+		{ "--fields=verified", "VERIFIED\n-\n0123456789abcdef (no longer trusted)\n" },
 		{ "--format=json",
 		  "[{\"id\":\"sha512-bbbbbbbbbbbbbbbbbbbb\",\"name\":\"example.com/b\",\"import_time\":100000000000,"
-		  "\"last_used_time\":900000000000,\"size\":1024},"
+		  "\"last_used_time\":900000000000,\"size\":1024,\"trusted\":false},"
 		  "{\"id\":\"sha512-aaaaaaaaaaaaaaaaaaaa\",\"name\":\"example.com/a:1.2\",\"import_time\":200000000000,"
-		  "\"last_used_time\":300000000000,\"size\":19922944}]" },
+		  "\"last_used_time\":300000000000,\"size\":19922944,\"verified_by\":\"" PGP "\",\"trusted\":false}]" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -67,6 +72,39 @@ static void table(void **state)
 
 		assert_string_equal(text, rows[i].text);
 	}
+}
+
+/* Who vouched for an image, and whether that still counts. */
+static void verified(void **state)
+{
+	AUTO(free) char *dir = xasprintf("%s/rkt-test-XXXXXX", getenv("TMPDIR") ?: "/tmp");
+	const struct engine engine = { .local_config = mkdtemp(dir) };
+	struct image_info list[] = {
+		{ .id = (char *)"sha512-1", .name = (char *)"quay.io/a", .verified_by = (char *)COSIGN },
+		{ .id = (char *)"sha512-2", .name = (char *)"quay.io/b", .verified_by = (char *)COSIGN },
+		{ .id = (char *)"sha512-3", .name = (char *)"quay.io/a", .verified_by = (char *)"accepted",
+		  .format = (char *)"oci" },
+	};
+	char *fields[] = { (char *)"verified", NULL };
+	struct image_list_args a = { .engine = &engine, .fields = fields, .no_legend = true };
+	AUTO(free) char *path = NULL;
+	AUTO(free) char *accepted = NULL;
+	AUTO(free) char *brief = NULL;
+	AUTO(free) char *full = NULL;
+	AUTO(free) char *json = NULL;
+
+	assert_non_null(engine.local_config);
+	assert_int_equal(keystore_add(dir, "quay.io/a", COSIGN, "pem", &path, NULL), 0);
+	assert_int_equal(keystore_add(dir, "quay.io/a", "accepted", NULL, &accepted, NULL), 0);
+	brief = image_list_table(list, ARRAY_LEN(list), &a, 0);
+	assert_string_equal(brief, "cosign-0123456789abcdef\ncosign-0123456789abcdef (no longer trusted)\naccepted\n");
+	a.full = true;
+	full = image_list_table(list, ARRAY_LEN(list), &a, 0);
+	assert_string_equal(full, COSIGN "\n" COSIGN " (no longer trusted)\naccepted\n");
+	json = image_list_json(list, ARRAY_LEN(list), &a);
+	assert_non_null(strstr(json, "\"verified_by\":\"" COSIGN "\",\"trusted\":true"));
+	assert_non_null(strstr(json, "\"verified_by\":\"" COSIGN "\",\"trusted\":false"));
+	assert_int_equal(tree_remove(AT_FDCWD, dir), 0);
 }
 
 static void errors(void **state)
@@ -93,7 +131,7 @@ static void errors(void **state)
 
 static void empty_json(void **state)
 {
-	AUTO(free) char *text = image_list_json(NULL, 0, true);
+	AUTO(free) char *text = image_list_json(NULL, 0, &(struct image_list_args){ .format = FORMAT_JSON_PRETTY });
 
 	assert_string_equal(text, "null");
 }
@@ -101,7 +139,7 @@ static void empty_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table), cmocka_unit_test(errors), cmocka_unit_test(empty_json),
+		cmocka_unit_test(table), cmocka_unit_test(verified), cmocka_unit_test(errors), cmocka_unit_test(empty_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,9 +2,10 @@
 
 #include "base/fd.h"
 #include "base/human.h"
+#include "image/fingerprint.h"
 #include "pod/contract.h"
 
-enum { SHORT_UUID = 8, SHORT_IMAGE_ID = 19, RUNTIME_CONFIG_MAX = 256 << 10 };
+enum { SHORT_UUID = 8, SHORT_IMAGE_ID = 19, RUNTIME_CONFIG_MAX = 256 << 10, VERIFIED_MAX = 256 };
 
 /* --- gathering ----------------------------------------------------------- */
 
@@ -69,6 +70,17 @@ static void read_times(const struct pod *pod, const struct pod_view *p, struct a
 		set_opt(&v->finished_at, finished);
 }
 
+/* Noted by our stage0 since it knows of it, and not by others. */
+static void read_verified(const struct pod *pod, struct app_view *v)
+{
+	AUTO(free) char *path = xasprintf(POD_APPSINFO "/%s/" POD_VERIFIED_BY, v->name);
+	AUTO(free) char *who = NULL;
+
+	if (file_read(pod->fd, path, VERIFIED_MAX, &who, NULL) >= 0 &&
+	    (fingerprint_kind(who) != TRUST_NONE || str_eq(who, POD_VERIFIED_NOBODY)))
+		v->verified_by = TAKE(who);
+}
+
 static void read_app(const struct pod *pod, const struct pod_manifest *m, const struct runtime_app *app,
 		     enum pod_depth depth, const struct pod_view *p, struct app_view *v)
 {
@@ -79,6 +91,7 @@ static void read_app(const struct pod *pod, const struct pod_manifest *m, const 
 	if (depth == POD_VIEW_TABLE)
 		return;
 	read_times(pod, p, v);
+	read_verified(pod, v);
 	read_mounts(m, app, v);
 	if (app->app) {
 		v->user_annotations = strv_copy(app->app->user_annotations);
@@ -177,6 +190,7 @@ static const struct json_field app_view_fields[] = {
 	{ "finished_at", JSON_OPT_INT, APP(finished_at), JSON_OMIT_EMPTY },
 	{ "exit_code", JSON_OPT_INT, APP(exit_code), JSON_OMIT_EMPTY },
 	{ "image_id", JSON_STRING, APP(image_id) },
+	{ "verified_by", JSON_STRING, APP(verified_by), JSON_OMIT_EMPTY },
 	{ "mounts", JSON_LIST, APP(mounts), JSON_OMIT_EMPTY, mount_view_fields, sizeof(struct mount_view) },
 	{ "user_annotations", JSON_MAP, APP(user_annotations), JSON_OMIT_EMPTY },
 	{ "user_labels", JSON_MAP, APP(user_labels), JSON_OMIT_EMPTY },
@@ -262,6 +276,16 @@ static void confinement_lines(const struct pod_view *v, struct buf *out)
 		buf_addf(out, "insecure-options=%s\n", v->insecure);
 }
 
+static void verified_lines(const struct pod_view *v, struct buf *out)
+{
+	for (size_t i = 0; i < v->n_apps; i++) {
+		AUTO(free) char *name = str_printable(v->apps[i].name);
+
+		if (v->apps[i].verified_by)
+			buf_addf(out, "verified-%s=%s\n", name, v->apps[i].verified_by);
+	}
+}
+
 static void exit_lines(const struct pod_view *v, struct buf *out)
 {
 	bool exited = v->number == POD_EXITED || v->number == POD_EXITED_GARBAGE;
@@ -289,4 +313,5 @@ void pod_view_lines(const struct pod_view *v, struct buf *out)
 		exit_lines(v, out);
 	/* Ours come after rkt's, so that scripts which count lines keep working. */
 	confinement_lines(v, out);
+	verified_lines(v, out);
 }

@@ -12,6 +12,7 @@ struct mount_view {
 
 struct app_view {
 	char *name, *state, *image_id;
+	char *verified_by;			/* who vouched for the image, or "nobody"; NULL: it was not noted */
 	char *image;				/* "name:version", NULL: cannot be told */
 	struct json_opt_int created_at, started_at, finished_at;	/* ns */
 	struct json_opt_int exit_code;

@@ -31,6 +31,7 @@ static struct pod_view exited(void)
 	v.apps[0] = (struct app_view){
 		.name = xstrdup("redis"), .state = xstrdup("exited"), .image = xstrdup("example.com/redis:7"),
 		.image_id = xstrdup("sha512-0123456789abcdef0123"), .exit_code = { true, 3 },
+		.verified_by = xstrdup("accepted"),
 		.created_at = { true, CREATED }, .finished_at = { true, CREATED + 5 },
 		.mounts = xcalloc(1, sizeof(struct mount_view)), .n_mounts = 1,
 	};
@@ -57,6 +58,7 @@ static void json(void **state)
 		"{\"name\":\"" UUID "\",\"state\":\"exited\",\"app_names\":[\"redis\",\"nginx\"],\"apps\":["
 		"{\"name\":\"redis\",\"state\":\"exited\",\"created_at\":1493211845123000000,"
 		"\"finished_at\":1493211845123000005,\"exit_code\":3,\"image_id\":\"sha512-0123456789abcdef0123\","
+		"\"verified_by\":\"accepted\","
 		"\"mounts\":[{\"name\":\"data\",\"container_path\":\"/data\",\"host_path\":\"/srv\",\"read_only\":true}],"
 		"\"user_labels\":{\"tier\":\"db\"}},"
 		"{\"name\":\"nginx\",\"state\":\"exited\",\"image_id\":\"sha512-fedcba9876543210\"}],"
@@ -119,7 +121,8 @@ static void lines(void **state)
 				      "exited=true\n"
 				      "app-redis=3\n"
 				      "security-profile=hardened\n"
-				      "insecure-options=paths,seccomp\n");
+				      "insecure-options=paths,seccomp\n"
+				      "verified-redis=accepted\n");
 	v.number = POD_RUNNING;
 	pod_view_lines(&v, &running);
 	assert_non_null(strstr(running.data, "exited=false\nsecurity-profile"));

@@ -34,8 +34,11 @@ enum { STAGE1_INTERFACE_VERSION = 7 };
 #define POD_MANIFEST		"pod"
 #define POD_MANIFEST_LOCK	"pod.lck"
 #define POD_CREATED		"pod-created"		/* empty; its mtime is the time of creation */
-#define POD_APPSINFO		"appsinfo"		/* appsinfo/APP/{manifest,treeStoreID} */
+#define POD_APPSINFO		"appsinfo"		/* appsinfo/APP/{manifest,treeStoreID,verifiedBy} */
 #define POD_TREE_ID		"treeStoreID"
+#define POD_VERIFIED_BY		"verifiedBy"		/* who vouched for the image when the pod was prepared: a
+							   fingerprint, "accepted", or "nobody"; ours alone */
+#define POD_VERIFIED_NOBODY	"nobody"
 #define POD_STAGE1_TREE_ID	"stage1TreeStoreID"
 #define POD_STAGE1		"stage1"		/* stage1/{manifest,rootfs} */
 #define POD_STAGE1_ROOTFS	"stage1/rootfs"

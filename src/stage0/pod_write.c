@@ -195,11 +195,15 @@ static int write_app(const struct writer *w, const struct planned_image *image, 
 	AUTO(free) char *dir = xasprintf(POD_APPSINFO "/%s", image->app);
 	AUTO(free) char *manifest = xasprintf("%s/manifest", dir);
 	AUTO(free) char *tree = xasprintf("%s/" POD_TREE_ID, dir);
+	AUTO(free) char *verified_by = xasprintf("%s/" POD_VERIFIED_BY, dir);
+	const char *who = image->verified && image->info.verified_by ? image->info.verified_by : POD_VERIFIED_NOBODY;
 	int k;
 
 	k = make_dir(w, dir, w->dir_mode, err);
 	if (k >= 0)
 		k = write_text(w, manifest, image->manifest, 0640, err);
+	if (k >= 0)
+		k = write_text(w, verified_by, who, 0640, err);
 	if (k < 0 || !w->plan->overlay)
 		return k < 0 ? k : write_app_copy(w, image, err);
 	k = write_text(w, tree, image->info.tree, 0640, err);

@@ -8,6 +8,7 @@ struct planned_image {
 	struct image_info info;
 	int tree_fd;			/* the image's tree */
 	char *manifest;			/* the bytes of the image's manifest */
+	bool verified;			/* whoever vouched for it is still trusted */
 };
 
 struct pod_plan {

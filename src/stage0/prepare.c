@@ -131,15 +131,12 @@ static int take_image(struct preparation *p, struct planned_image *image, struct
 	return k < 0 ? k : image_manifest_read(image->manifest, strlen(image->manifest), m, err);
 }
 
-static struct app_image app_image(const struct preparation *p, const struct planned_image *image,
+static struct app_image app_image(const struct preparation *p, struct planned_image *image,
 				  const struct image_manifest *m)
 {
-	return (struct app_image){
-		.id = image->info.id,
-		.manifest = m,
-		/* One that is not would have been refused already, had nobody said otherwise. */
-		.verified = !(p->e->insecure & INSECURE_IMAGE) || image_is_verified(p->e, &image->info),
-	};
+	/* One that is not would have been refused already, had nobody said otherwise. */
+	image->verified = !(p->e->insecure & INSECURE_IMAGE) || image_is_verified(p->e, &image->info);
+	return (struct app_image){ .id = image->info.id, .manifest = m, .verified = image->verified };
 }
 
 static int obtain_apps(struct preparation *p, struct image_manifest *manifests, struct app_image *images,

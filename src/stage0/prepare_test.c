@@ -191,6 +191,7 @@ static void test_overlay(void **state)
 	assert_file(pod.fd, "stage1TreeStoreID", stage1_tree);
 	assert_file(pod.fd, "appsinfo/app/treeStoreID", tree);
 	assert_file(pod.fd, "appsinfo/b/manifest", APP_MANIFEST);
+	assert_file(pod.fd, "appsinfo/b/verifiedBy", KEY);
 	assert_file(pod.fd, "stage1/manifest", STAGE1_MANIFEST);
 	assert_int_equal(look(pod.fd, "overlay-prepared").st_size, 0);
 	assert_int_equal(look(pod.fd, "pod").st_mode & 0777, 0640);
