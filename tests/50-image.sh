@@ -21,8 +21,9 @@ test_list_json() {
 	python3 - "$T/out" "$(image_id "$FIX/shell.aci")" <<-'END'
 		import json, sys, time
 		(image,) = json.load(open(sys.argv[1]))
-		assert set(image) == {"id", "name", "import_time", "last_used_time", "size"}, image
+		assert set(image) == {"id", "name", "import_time", "last_used_time", "size", "verified_by", "trusted"}, image
 		assert image["id"] == sys.argv[2] and image["name"] == "example.com/shell:1.0.0"
+		assert len(image["verified_by"]) == 40 and image["trusted"] is True, image
 		assert abs(image["import_time"] / 1e9 - time.time()) < 100, image
 		assert image["size"] > 2000000, image
 	END
