@@ -56,7 +56,7 @@ int authorize(const struct wire_credential *list, size_t n, const char *url, tim
 		return 0;
 	domain = u.port ? xasprintf("%s:%s", u.host, u.port) : xstrdup(u.host);
 	c = find(list, n, domain);
-	if (!c)
+	if (!c || (!c->authorization && !c->aws_key_id))
 		return 0;
 	if (c->authorization) {
 		strv_take(ret, xasprintf("Authorization: %s", c->authorization));

@@ -56,6 +56,7 @@ struct http_get {
 	const char *kind;		/* "signature" …, for messages */
 	const char *accept;		/* Accept, NULL: anything */
 	const char *authorization;	/* for the first URL's origin alone; NULL: what the credentials say */
+	const char *form;		/* is posted, in application/x-www-form-urlencoded; a redirect is then refused */
 	const char *if_none_match, *if_modified_since;	/* 304 is then an answer */
 	/*
 	 * fd holds so many bytes of the body already, of the version if_range (another answer's version). Only the
@@ -95,8 +96,8 @@ struct http_get {
  * patience. 304: it was asked conditionally and has not changed.
  *
  * -EACCES: 401 or 403. -ERR_NOT_FOUND: 404 or 410. -E2BIG, -ETIMEDOUT,
- * -ECONNREFUSED, -EHOSTUNREACH, -EAGAIN (refused for now: 408, 429, 5xx),
- * -EPROTO (other status, broken answer, refused redirect). fd may hold a part of
+ * -ECONNREFUSED, -EHOSTUNREACH, -EKEYREJECTED (its certificate), -EAGAIN (refused
+ * for now: 408, 429, 5xx), -EPROTO (other status, broken answer, refused redirect). fd may hold a part of
  * the body then: as much as was written since on_version was last called.
  *
  * *ret_url, where given, is the last URL asked; the caller frees it.

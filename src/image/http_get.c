@@ -157,6 +157,8 @@ static int try_once(struct job *j, enum again *ret_again, struct err *err)
 			return judge_status(j, r, ret_again, err);
 		if (hops == limits()->redirects)
 			return limit_refuse(err, &limits()->redirects, "more redirects than");
+		if (j->get->form)
+			return err_set(err, -EPROTO, "redirect to '%s' of what was posted", next);
 		r = http_redirect_check(j->url, next, j->http->config.allow_downgrade, err);
 		if (r < 0)
 			return r;

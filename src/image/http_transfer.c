@@ -316,6 +316,8 @@ static void set_up(struct transfer *t)
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, t);
+	if (t->get->form)
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, t->get->form);
 	set_proxy(curl, t->url);
 	set_tls(curl, config->skip_tls);
 }
@@ -380,6 +382,7 @@ static const struct { CURLcode code; int r; enum again again; const char *words;
 	{ CURLE_COULDNT_RESOLVE_PROXY, -EHOSTUNREACH, AGAIN_REACHED, NULL },
 	{ CURLE_COULDNT_CONNECT, -ECONNREFUSED, AGAIN_REACHED, NULL },
 	{ CURLE_SSL_CONNECT_ERROR, -EPROTO, AGAIN_REACHED, NULL },
+	{ CURLE_PEER_FAILED_VERIFICATION, -EKEYREJECTED, AGAIN_NEVER, NULL },
 	{ CURLE_PARTIAL_FILE, -EPROTO, AGAIN_LATER, "the answer ends before its end" },
 	{ CURLE_GOT_NOTHING, -EPROTO, AGAIN_LATER, NULL },
 	{ CURLE_RECV_ERROR, -EPROTO, AGAIN_LATER, NULL },

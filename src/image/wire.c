@@ -32,6 +32,7 @@ static const struct json_field credential_fields[] = {
 	{ "awsKeyID",      JSON_STRING, AT(wire_credential, aws_key_id),    JSON_OMIT_EMPTY },
 	{ "awsSecret",     JSON_STRING, AT(wire_credential, aws_secret),    JSON_OMIT_EMPTY },
 	{ "awsRegion",     JSON_STRING, AT(wire_credential, aws_region),    JSON_OMIT_EMPTY },
+	{ "identityToken", JSON_STRING, AT(wire_credential, identity_token), JSON_OMIT_EMPTY },
 	{}
 };
 #define CREDENTIALS { "credentials", JSON_LIST, AT(wire_request, credentials), JSON_OMIT_EMPTY, credential_fields, \

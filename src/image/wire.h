@@ -36,6 +36,7 @@ struct wire_credential {
 	char *domain;			/* host or host:port, exactly as URLs have it */
 	char *authorization;
 	char *aws_key_id, *aws_secret, *aws_region;	/* no region: by the host */
+	char *identity_token;		/* of a registry: what its token server takes in place of a password */
 };
 
 struct wire_location {
