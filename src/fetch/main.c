@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "image/server.h"
@@ -49,5 +50,5 @@ int main(int argc, char **argv)
 		return EXIT_OURS;
 	signal(SIGPIPE, SIG_IGN);		/* rkt-unpack giving up is an error to return */
 	signal(SIGXFSZ, SIG_IGN);		/* so is a limit of file sizes */
-	return fetch_serve(WIRE_FD_CONTROL);
+	_exit(fetch_serve(WIRE_FD_CONTROL));	/* as it has to be: no end of the libraries below its threads */
 }

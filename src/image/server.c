@@ -11,6 +11,7 @@
 #include "image/decompress.h"
 #include "image/discovery.h"
 #include "image/http.h"
+#include "image/oci_server.h"
 #include "image/signature.h"
 #include "image/wire.h"
 #include "spec/limits.h"
@@ -488,6 +489,23 @@ static int serve_keys(struct session *s, struct err *err)
 	return r;
 }
 
+/* --- OCI images -------------------------------------------------------------- */
+
+static int serve_registry(struct session *s, struct err *err)
+{
+	return oci_serve_registry(s->control_fd, &s->request, err);
+}
+
+static int serve_layout(struct session *s, struct err *err)
+{
+	return oci_serve_layout(s->control_fd, &s->request, err);
+}
+
+static int serve_archive(struct session *s, struct err *err)
+{
+	return oci_serve_archive(s->control_fd, &s->request, err);
+}
+
 /* --- the one request --------------------------------------------------------- */
 
 static const struct { const char *action; size_t needs; int (*serve)(struct session *s, struct err *err); }
@@ -496,6 +514,9 @@ actions[] = {
 	{ "url",  offsetof(struct wire_request, url),  serve_url },
 	{ "file", offsetof(struct wire_request, path), serve_file },
 	{ "keys", offsetof(struct wire_request, action), serve_keys },
+	{ "registry", offsetof(struct wire_request, oci.registry), serve_registry },
+	{ "layout", offsetof(struct wire_request, path), serve_layout },
+	{ "archive", offsetof(struct wire_request, path), serve_archive },
 };
 
 static int serve(struct session *s, struct err *err)
@@ -528,8 +549,10 @@ int fetch_serve(int control_fd)
 			err_sys(&err, r, "cannot fetch");
 		reply.chain = err.chain;
 		r = wire_send_reply(control_fd, &reply);
+		/* Threads may be left that use all of it (image/layers.h): the end of the process frees it. */
+		return r < 0 ? 254 : 0;
 	}
 	http_free(s.http);
 	wire_request_clear(&s.request);
-	return r < 0 ? 254 : 0;
+	return 0;
 }

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Of what rkt may say ahead; it has at most four layers under way. */
-enum { WAITING_MAX = 16 };
+/* Of what rkt may say ahead: the limit parallel-downloads is at most 16. */
+enum { WAITING_MAX = 32 };
 
 struct message {
 	struct wire_command command;
@@ -15,7 +15,7 @@ struct message {
 
 struct talk {
 	int fd;
-	bool debug;
+	bool debug, muted;
 	pthread_mutex_t send_lock, open_lock;	/* open_lock: one question at a time, so that answers need no number */
 
 	pthread_mutex_t lock;			/* of the rest */
@@ -70,9 +70,16 @@ int talk_reply(struct talk *t, const struct wire_reply *r)
 	int result;
 
 	pthread_mutex_lock(&t->send_lock);
-	result = wire_send_reply(t->fd, r);
+	result = t->muted ? -EPIPE : wire_send_reply(t->fd, r);
 	pthread_mutex_unlock(&t->send_lock);
 	return result;
+}
+
+void talk_mute(struct talk *t)
+{
+	pthread_mutex_lock(&t->send_lock);
+	t->muted = true;
+	pthread_mutex_unlock(&t->send_lock);
 }
 
 void talk_say(struct talk *t, const char *fmt, ...)

@@ -15,6 +15,9 @@ DEFINE_AUTO(struct talk *, talk_free)
 void talk_say(struct talk *t, const char *fmt, ...) PRINTF(2, 3);
 int talk_reply(struct talk *t, const struct wire_reply *r);
 
+/* From here on nothing is sent any more, whoever tries. */
+void talk_mute(struct talk *t);
+
 /*
  * The next command, waited for no longer than timeout_ms, which may be -1. 1: *ret and ret_fds are the caller's, as of
  * wire_recv_command(). 0: there is none yet.

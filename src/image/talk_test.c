@@ -87,7 +87,7 @@ static void too_many(void **state)
 	AUTO(err_clear) struct err err = {};
 	int fd = -1;
 
-	for (int i = 0; i < 17; i++)
+	for (int i = 0; i < 33; i++)
 		tell("layer", i);
 	assert_int_equal(talk_open(talk, "index.json", &fd, &err), -EBADMSG);
 	assert_string_equal(err.chain[0], "received more commands than were agreed");
