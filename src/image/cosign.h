@@ -34,8 +34,8 @@ DEFINE_AUTO(struct cosign_keys *, cosign_keys_free)
 /* What a signature must speak of. */
 struct cosign_image {
 	const char *digest;			/* "sha256:…" of the manifest or index */
-	const char *registry, *repository;	/* as the reference has them; NULL: the image came from no registry */
-	const char *tag;			/* that was asked for; NULL: a digest was */
+	const char *registry, *repository;	/* as the reference, or else the archive, has them; NULL: it has no name */
+	const char *tag;			/* likewise; NULL: a digest was asked for, or there is none */
 };
 
 /*

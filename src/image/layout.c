@@ -152,6 +152,15 @@ static int find_tag(const struct oci_document *index, const char *tag, const str
 	return 0;
 }
 
+/* What lies beside an image is called by the image's digest and an ending: "sha256-HEX.sig" (image/policy.h). */
+static bool is_attached(const struct oci_descriptor *d)
+{
+	enum { BEFORE_ENDING = 7 + 64 };
+	const char *ref = label_get(d->annotations, d->n_annotations, REF_NAME);
+
+	return ref && str_starts(ref, "sha256-") && strlen(ref) > BEFORE_ENDING && ref[BEFORE_ENDING] == '.';
+}
+
 /*
  * The only image. NULL: none of several has a name, so they are one image for
  * several machines, and the index itself is the document.
@@ -160,11 +169,15 @@ static int find_only(const struct oci_document *index, const struct oci_descript
 {
 	AUTO(free) char *names = NULL;
 	bool named = false;
+	size_t n = 0;
 
-	*ret = index->n == 1 ? &index->list[0] : NULL;
-	for (size_t i = 0; i < index->n; i++)
+	for (size_t i = 0; i < index->n; i++) {
+		if (is_attached(&index->list[i]))
+			continue;
+		*ret = n++ ? NULL : &index->list[i];
 		named = named || name_of(&index->list[i]);
-	if (!index->n)
+	}
+	if (!n)
 		return err_set(err, -ERR_NOT_FOUND, "the image layout has no image");
 	if (*ret || !named)
 		return 0;

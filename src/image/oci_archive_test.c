@@ -121,6 +121,8 @@ static void make_layout(struct image *i, char *const *descriptors, char **ret_in
 	add_file(i, "index.json", *ret_index);
 }
 
+#define HEX "6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d"
+
 static void test_layout_choice(void **state)
 {
 	static const struct { const char *names[4], *tag, *root; } cases[] = {
@@ -135,6 +137,12 @@ static void test_layout_choice(void **state)
 		{ { NAMED_TWICE("1", "docker.io/library/a:1"), NAMED_TWICE("1", "docker.io/library/b:1") }, "1",
 		  "several images are called \"1\" (there are: docker.io/library/a:1, docker.io/library/b:1)" },
 		{ { NAMED("host/a/b:1") }, "host/a/b:1", OCI_TYPE_MANIFEST " 0" },
+		/* signatures beside the image */
+		{ { NAMED("sha256-" HEX ".sig"), NAMED("one"), NAMED("sha256-" HEX ".asc") }, NULL, OCI_TYPE_MANIFEST " 1" },
+		{ { NAMED("sha256-" HEX ".sig"), "" }, NULL, OCI_TYPE_MANIFEST " 1" },
+		{ { NAMED("sha256-" HEX ".sig"), "" }, "sha256-" HEX ".sig", OCI_TYPE_MANIFEST " 0" },
+		{ { NAMED("sha256-" HEX ".sig") }, NULL, "the image layout has no image" },
+		{ { NAMED("sha256-" HEX) }, NULL, OCI_TYPE_MANIFEST " 0" },
 		{ {}, NULL, "the image layout has no image" },
 		{ {}, "x", "no image is called \"x\" (there are: nothing)" },
 	};

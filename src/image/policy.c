@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "image/cosign.h"
+#include "spec/registry.h"
 #include "spec/limits.h"
 
 /*
@@ -19,6 +20,7 @@ struct search {
 	struct cosign_keys *cosign;
 	struct verifier *openpgp;
 	struct signer *ret;
+	struct registry_name claimed;	/* what an archive calls itself; a registry's image has its name from the request */
 	struct err why;		/* what is wrong with the first signature that does not count */
 	bool found;		/* there is one */
 };
@@ -31,6 +33,7 @@ static void search_clear(struct search *s)
 {
 	cosign_keys_free(s->cosign);
 	verifier_free(s->openpgp);
+	registry_name_clear(&s->claimed);
 	err_clear(&s->why);
 }
 static inline void search_clear_auto(struct search *s) { search_clear(s); }
@@ -119,11 +122,11 @@ static int read_part(const struct search *s, const struct oci_descriptor *d, int
 static struct cosign_image cosign_image(const struct search *s, const char *digest)
 {
 	const struct wire_oci *oci = &s->request->oci;
+	const struct registry_name *claimed = &s->claimed;
 
-	return (struct cosign_image){
-		.digest = digest, .registry = oci->registry, .repository = oci->registry ? oci->repository : NULL,
-		.tag = oci->digest ? NULL : oci->tag,
-	};
+	if (!oci->registry)
+		return (struct cosign_image){ digest, claimed->registry, claimed->repository, claimed->tag };
+	return (struct cosign_image){ digest, oci->registry, oci->repository, oci->digest ? NULL : oci->tag };
 }
 
 static int check_payload(struct search *s, const struct oci_descriptor *d, const char *digest, struct err *err)
@@ -354,6 +357,8 @@ int policy_verify(const struct wire_request *request, const struct policy_image 
 	if (request->skip_signature)
 		return 0;
 	r = read_keys(&s, err);
+	if (r >= 0 && !request->oci.registry && image->source->name)
+		(void)registry_name_parse(image->source->name, &s.claimed, NULL);
 	if (r >= 0)
 		r = look_everywhere(&s, err);
 	if (r < 0)

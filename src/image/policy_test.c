@@ -237,6 +237,11 @@ static void payloads(void **state)
 	expect(&f, TRUST_P256 | TRUST_OTHER | TRUST_PGP, 0, P256, NULL);
 	expect(&f, TRUST_P256 | BY_INDEX, 0, P256, NULL);
 	expect(&f, TRUST_P256 | ARCHIVE, 0, P256, NULL);
+	f.source.name = (char[]){ "busybox:1.36" };
+	expect(&f, TRUST_P256 | ARCHIVE, 0, P256, NULL);
+	f.source.name = (char[]){ "docker.io/evil/busybox" };	/* an archive's name is what was signed */
+	expect(&f, TRUST_P256 | ARCHIVE, -ERR_BAD_SIGNATURE, NULL, "cosign: the signature is for");
+	expect(&f, TRUST_P256, 0, P256, NULL);
 	expect(&f, TRUST_OTHER, -ERR_BAD_SIGNATURE, NULL,
 	       "no signature of \"" BUSYBOX "\" (" DIGEST ") counts: cosign: signature made by unknown entity (trust its signer");
 	expect(&f, TRUST_OTHER | ACCEPTED, 0, NULL, NULL);
