@@ -11,6 +11,7 @@
 #include "image/trust.h"
 #include "spec/limits.h"
 #include "spec/oci.h"
+#include "store/partial.h"
 
 enum layer_state { LAYER_WANTED, LAYER_RUNNING, LAYER_DONE };
 
@@ -20,7 +21,7 @@ struct layer {
 	char *key;
 	enum layer_state state;
 	int lock_fd;
-	int download_fd;
+	struct partial part;		/* the layer as it is downloaded */
 	struct blob_add *blob;
 };
 
@@ -319,8 +320,7 @@ static int check_name(const struct pull *p, const struct image_manifest *m, stru
 static void layer_end(struct pull *p, struct layer *l)
 {
 	blob_add_free(TAKE(l->blob));
-	close_auto(&l->download_fd);
-	l->download_fd = -1;
+	partial_keep(&l->part);
 	store_unlock_blob(p->store, l->key, &l->lock_fd);
 }
 
@@ -340,7 +340,7 @@ static void list_layers(struct pull *p)
 	for (size_t i = 0; i < p->n_layers; i++) {
 		struct layer *l = &p->layers[i];
 
-		*l = (struct layer){ .told = &p->answer.layers[i], .lock_fd = -1, .download_fd = -1 };
+		*l = (struct layer){ .told = &p->answer.layers[i], .lock_fd = -1, .part = PARTIAL_NONE };
 		l->key = oci_digest_key(l->told->diff_id);
 		if (store_has_blob(p->store, l->key) || is_repeated(p, i))
 			l->state = LAYER_DONE;
@@ -364,11 +364,11 @@ static int layer_start(struct pull *p, size_t i, bool wait, struct err *err)
 		layer_end(p, l);
 		return 0;
 	}
-	r = store_temp_file(p->store, &l->download_fd, err);
+	r = partial_open(p->store, l->told->digest, &l->part, err);
 	if (r >= 0)
 		r = blob_add_start(p->store, p->unpack_fd, l->key, &l->blob, &stream_fd, err);
 	if (r >= 0)
-		r = tell(p, "layer", i, (int[]){ l->download_fd, stream_fd }, 2, err);
+		r = tell(p, "layer", i, (int[]){ l->part.fd, stream_fd }, 2, err);
 	if (r < 0)
 		return r;
 	l->state = LAYER_RUNNING;
@@ -387,10 +387,13 @@ static int layer_finish(struct pull *p, int64_t i, struct err *err)
 		return err_set(err, -EBADMSG, "rkt-fetch speaks of a layer that was not asked for");
 	p->n_running--;
 	r = blob_add_finish(l->blob, &digests, err);
-	if (r == -ERR_BAD_INPUT)
-		return err_wrap(err, r, "layer %s is not what the image's configuration says", l->told->digest);
 	if (r >= 0)
 		r = blob_add_commit(l->blob, l->key, err);
+	/* Its digest is right already: another download would bring the same. */
+	if (r >= 0 || r == -ERR_BAD_INPUT)
+		partial_remove(p->store, &l->part);
+	if (r == -ERR_BAD_INPUT)
+		return err_wrap(err, r, "layer %s is not what the image's configuration says", l->told->digest);
 	if (r < 0)
 		return err_wrap(err, r, "cannot store layer %s", l->told->digest);
 	l->state = LAYER_DONE;
