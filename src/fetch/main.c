@@ -4,11 +4,12 @@
  */
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
+#include "fetch/box.h"
 #include "image/server.h"
 #include "image/wire.h"
 
@@ -30,7 +31,8 @@ static bool is_socket(int fd)
 
 int main(int argc, char **argv)
 {
-	static const struct rlimit none = {};
+	AUTO(err_clear) struct err err = {};
+	int r;
 
 	log_set_prefix("rkt-fetch");
 	if (!is_socket(WIRE_FD_CONTROL)) {
@@ -41,14 +43,18 @@ int main(int argc, char **argv)
 		log_info("refusing to run as root");
 		return EXIT_OURS;
 	}
-	(void)setrlimit(RLIMIT_CORE, &none);	/* a core would hold keys and URLs */
 	/*
 	 * Others may run as our user, "nobody" above all. What we answer decides which
 	 * image counts as verified, so none of them may trace us.
 	 */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return EXIT_OURS;
-	signal(SIGPIPE, SIG_IGN);		/* rkt-unpack giving up is an error to return */
-	signal(SIGXFSZ, SIG_IGN);		/* so is a limit of file sizes */
-	_exit(fetch_serve(WIRE_FD_CONTROL));	/* as it has to be: no end of the libraries below its threads */
+	signal(SIGPIPE, SIG_IGN);	/* rkt-unpack giving up is an error to return */
+	signal(SIGXFSZ, SIG_IGN);	/* so is a limit of file sizes */
+	r = box_enter(argc > 1 && str_eq(argv[1], WIRE_ARG_LOCAL_SERVICES), &err);
+	if (r >= 0)
+		_exit(fetch_serve(WIRE_FD_CONTROL));	/* as it has to be: no end of the libraries below its threads */
+	(void)wire_send_reply(WIRE_FD_CONTROL, &(struct wire_reply){ .kind = (char[]){ "error" }, .code = r,
+								     .chain = err.chain });
+	return EXIT_OURS;
 }

@@ -52,6 +52,7 @@ struct identity {
 	uid_t uid;
 	gid_t gid;
 	pid_t parent;
+	bool own;	/* the caller's */
 };
 
 /* Whom rkt-fetch runs as: never root. */
@@ -60,7 +61,8 @@ static struct identity identity(void)
 	struct identity id = { .uid = getuid(), .gid = getgid(), .parent = getpid() };
 	const struct passwd *user;
 
-	if (id.uid && geteuid())
+	id.own = id.uid && geteuid();
+	if (id.own)
 		return id;
 	user = getpwnam(FETCH_USER);
 	id.uid = user && user->pw_uid ? user->pw_uid : NOBODY;
@@ -108,7 +110,8 @@ static int start(const struct fetch_config *config, const struct helper_fds *f, 
 	for (size_t i = 0; i < f->n_keys; i++)
 		fds[WIRE_FD_KEYS + i] = f->keys[i];
 	proc.exe_fd = exe_fd;
-	proc.argv = (char *[]){ (char[]){ "rkt-fetch" }, NULL };
+	/* The local services that a person can reach start programs; nobody's are for all. */
+	proc.argv = (char *[]){ (char[]){ "rkt-fetch" }, id.own ? NULL : (char[]){ WIRE_ARG_LOCAL_SERVICES }, NULL };
 	proc.n_fds = WIRE_FD_KEYS + f->n_keys;
 	r = proc_start(&proc, NULL, ret_pidfd, err);
 	return r < 0 ? err_wrap(err, r, "cannot start rkt-fetch") : 0;
@@ -156,6 +159,8 @@ static int died(int pidfd, struct err *err)
 	if (poll(&p, 1, GONE_MS) <= 0)
 		return err_set(err, -EPROTO, "rkt-fetch closed its socket without an answer");
 	code = proc_wait(pidfd);
+	if (code == 128 + SIGSYS)
+		return err_set(err, -EPROTO, "rkt-fetch was ended, for it tried what it may not do (SIGSYS)");
 	if (code > 128)
 		return err_set(err, -EPROTO, "rkt-fetch was ended by signal %d", code - 128);
 	return err_set(err, -EPROTO, "rkt-fetch ended without an answer (code %d)", code);

@@ -14,12 +14,20 @@
 #include "image/oci_server.h"
 #include "image/signature.h"
 #include "image/wire.h"
+#include "os/confine.h"
 #include "spec/limits.h"
 
 enum {
 	PROGRESS_MS = 100,
 	STREAM_ROOM = 1 << 20,
+	OTHER_MEMORY = 256 << 20,	/* stacks of threads, TLS, documents */
 };
+
+#ifdef __SANITIZE_ADDRESS__
+enum { SANITIZED = true };	/* it maps terabytes */
+#else
+enum { SANITIZED = false };
+#endif
 
 struct session {
 	int control_fd;
@@ -519,6 +527,17 @@ actions[] = {
 	{ "archive", offsetof(struct wire_request, path), serve_archive },
 };
 
+/* What our own ceilings should have stopped, the kernel does. */
+static void confine_resources(void)
+{
+	const struct limits *l = limits();
+
+	confine_limit(RLIMIT_FSIZE, (rlim_t)l->image_bytes);
+	if (!SANITIZED)
+		confine_limit(RLIMIT_DATA, OTHER_MEMORY + (rlim_t)l->decompress_memory +
+						   (rlim_t)(l->layer_memory * l->parallel_downloads));
+}
+
 static int serve(struct session *s, struct err *err)
 {
 	int r = wire_recv_request(s->control_fd, &s->request, err);
@@ -527,6 +546,7 @@ static int serve(struct session *s, struct err *err)
 		r = limits_take(s->request.limits, err);
 	if (r < 0)
 		return r;
+	confine_resources();
 	if (str_eq(s->request.action, "keys") && !s->request.n_locations && !s->request.name)
 		return err_set(err, -ERR_BAD_INPUT, "empty prefix");
 	for (size_t i = 0; i < ARRAY_LEN(actions); i++)

@@ -13,6 +13,9 @@
  */
 enum { WIRE_MAX = JSON_MAX_BYTES };
 
+/* An argument of rkt-fetch: looking up hosts may ask local services; see fetch/box.h. */
+#define WIRE_ARG_LOCAL_SERVICES "local-services"
+
 /* What a reply may hold at most; one that holds more makes no sense. */
 enum { WIRE_VALIDATOR_MAX = 1024, WIRE_MAX_AGE_MAX = 86400 };
 #define WIRE_LAYER_MAX ((int64_t)1 << 50)	/* bytes; as many as there may be layers can be added up */

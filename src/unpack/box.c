@@ -1,20 +1,18 @@
 #include "unpack/box.h"
 
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/mount.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "base/proc.h"
+#include "os/confine.h"
 #include "os/mount.h"
 
-enum { FILES_MAX = 128 };
+enum { FILES_MAX = 128, NOBODY = 65534 };
 
 #define CAP_BIT(cap) (1u << (cap))
 /* All below 32. What setting owners, modes, setuid bits and file capabilities takes. */
@@ -77,74 +75,39 @@ static int drop_caps(struct err *err)
 	return 0;
 }
 
-/* What nothing here ever needs and a taken-over process would want first. */
-static const int denied[] = {
-	SYS_socket, SYS_socketpair, SYS_connect, SYS_bind, SYS_execve, SYS_execveat, SYS_ptrace,
-	SYS_process_vm_readv, SYS_process_vm_writev, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot,
-	SYS_open_tree, SYS_move_mount, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_mount_setattr,
-	SYS_unshare, SYS_setns, SYS_open_by_handle_at, SYS_bpf, SYS_perf_event_open, SYS_userfaultfd,
-	SYS_keyctl, SYS_add_key, SYS_request_key, SYS_init_module, SYS_finit_module, SYS_delete_module,
-	SYS_kexec_load, SYS_io_uring_setup, SYS_mknod, SYS_memfd_create,
-	/* Every process of root's is within reach of a uid that is still 0. */
-	SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_open,
-	SYS_pidfd_send_signal, SYS_pidfd_getfd, SYS_setpriority, SYS_ioprio_set, SYS_sched_setaffinity,
-	SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr, SYS_process_madvise, SYS_migrate_pages,
-	SYS_move_pages, SYS_kcmp,
-};
-
-#if defined(__x86_64__)
-#define NATIVE_ARCH AUDIT_ARCH_X86_64
-#define FOREIGN_CALLS 0x40000000	/* x32 */
-#elif defined(__aarch64__)
-#define NATIVE_ARCH AUDIT_ARCH_AARCH64
-#define FOREIGN_CALLS 0x80000000
-#else
-#error "the system call filter does not know this machine"
-#endif
-
-static int filter_calls(struct err *err)
+/* Everything below what was handed over, and nothing else. */
+static int stay_below(int dir_fd, int tree_fd, struct err *err)
 {
-	enum { HEAD = 5, N = HEAD + ARRAY_LEN(denied) + 2 };
-	struct sock_filter code[N] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FOREIGN_CALLS, ARRAY_LEN(denied) + 1, 0),
-	};
-	struct sock_fprog program = { .len = N, .filter = code };
+	struct confine_place places[2];
+	size_t n = 0;
+	int version, r;
 
-	for (unsigned i = 0; i < ARRAY_LEN(denied); i++)
-		code[HEAD + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)denied[i],
-							      (unsigned char)(ARRAY_LEN(denied) - i), 0);
-	code[N - 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	code[N - 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-		return err_sys(err, -errno, "cannot filter system calls");
-	return 0;
+	if (dir_fd >= 0)
+		places[n++] = (struct confine_place){ .fd = dir_fd, .write = true };
+	if (tree_fd >= 0)
+		places[n++] = (struct confine_place){ .fd = tree_fd };
+	r = confine_files(places, n, &version, err);
+	return r < 0 ? r : proc_drop(geteuid(), getegid(), err);
 }
 
-static void limit(int what, rlim_t value)
+/* Where no file is to be given owner and mode, nothing is left of root at all. */
+static int give_up_root(int dir_fd, int tree_fd, struct err *err)
 {
-	struct rlimit now;
+	int r = hide_files(dir_fd, tree_fd, err);
 
-	if (getrlimit(what, &now) < 0 || now.rlim_max <= value)
-		return;
-	(void)setrlimit(what, &(struct rlimit){ value, value });
+	if (r < 0)
+		return r;
+	return dir_fd >= 0 ? drop_caps(err) : proc_drop(NOBODY, NOBODY, err);
 }
 
 int box_enter(int dir_fd, int tree_fd, struct err *err)
 {
-	int r = 0;
+	int r;
 
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_sys(err, -errno, "cannot forbid core dumps");
-	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_NOFILE, FILES_MAX);
-	if (geteuid() == 0) {
-		r = hide_files(dir_fd, tree_fd, err);
-		if (r >= 0)
-			r = drop_caps(err);
-	}
-	return r < 0 ? r : filter_calls(err);
+	confine_limit(RLIMIT_CORE, 0);
+	confine_limit(RLIMIT_NOFILE, FILES_MAX);
+	r = geteuid() == 0 ? give_up_root(dir_fd, tree_fd, err) : stay_below(dir_fd, tree_fd, err);
+	return r < 0 ? r : confine_calls(dir_fd >= 0 ? CONFINE_MAKE : 0, err);
 }
