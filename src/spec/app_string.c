@@ -65,6 +65,9 @@ int app_string_parse(const char *text, char **ret_name, struct label **ret_label
 	r = ac_identifier_check(name, err);
 	if (r >= 0)
 		r = labels_check(labels, n, err);
+	/* Behind the colon, where a version is shown, nothing would be none. */
+	if (r >= 0 && str_eq(label_get(labels, n, "version"), ""))
+		r = err_set(err, -ERR_BAD_INPUT, "the version is empty");
 	if (r < 0) {
 		labels_free(labels, n);
 		return err_wrap(err, r, "invalid image name \"%s\"", text);

@@ -118,6 +118,7 @@ static void test_refuses(void **state)
 		{ "a,=b", "malformed string \"name=a,=b\" - has a label without a name: =b" },
 		{ "a,b=1,b=2", "label b with multiple values [\"1\" \"2\"]" },
 		{ "a:1,version=2", "label version with multiple values [\"1\" \"2\"]" },
+		{ "a,version=", "invalid image name \"a,version=\": the version is empty" },
 		{ "a,name=b", "label name with multiple values [\"a\" \"b\"]" },
 		{ "a,B=1", "invalid image name \"a,B=1\": labels[0]: ACIdentifier must contain only lower case "
 			   "alphanumeric characters plus \"-._~/\": \"B\"" },
