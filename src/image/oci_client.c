@@ -36,6 +36,7 @@ struct pull {
 	struct trusted_key *keys, *cosign_keys;
 	size_t n_keys, n_cosign_keys;
 	int image_fd, layout_fd, signature_fd, unpack_fd;
+	int scratch_fd;			/* where rkt-fetch unpacks a compressed archive */
 	struct helper *helper;
 	struct wire_reply answer;	/* "manifest" */
 	struct layer *layers;
@@ -125,8 +126,11 @@ static int open_files(struct pull *p, struct err *err)
 {
 	int r = helper_open(p->config->libexec_dir, "rkt-unpack", &p->unpack_fd, err);
 
-	if (r >= 0 && ref_of(p)->kind == REFERENCE_ARCHIVE)
+	if (r >= 0 && ref_of(p)->kind == REFERENCE_ARCHIVE) {
 		r = input_open(ref_of(p)->path, &p->image_fd, err);
+		if (r >= 0)
+			r = store_temp_file(p->store, &p->scratch_fd, err);
+	}
 	if (r >= 0 && ref_of(p)->kind == REFERENCE_LAYOUT)
 		r = input_open_dir(ref_of(p)->path, &p->layout_fd, err);
 	return r < 0 ? r : open_signature(p, err);
@@ -176,6 +180,7 @@ static int start(struct pull *p, struct err *err)
 	int r = build_request(p, &request, err);
 
 	fds.image = p->image_fd;
+	fds.download = p->scratch_fd;
 	fds.signature = p->signature_fd;
 	return r < 0 ? r : helper_start(p->config, &request, &fds, &p->helper, err);
 }
@@ -538,6 +543,7 @@ static void pull_clear(struct pull *p)
 	trusted_keys_free(p->cosign_keys, p->n_cosign_keys);
 	close_auto(&p->image_fd);
 	close_auto(&p->layout_fd);
+	close_auto(&p->scratch_fd);
 	close_auto(&p->signature_fd);
 	close_auto(&p->unpack_fd);
 }
@@ -548,7 +554,7 @@ int fetch_oci(const struct fetch_config *config, struct store *store, const stru
 {
 	AUTO(pull_clear) struct pull p = {
 		.config = config, .store = store, .image = image,
-		.image_fd = -1, .layout_fd = -1, .signature_fd = -1, .unpack_fd = -1,
+		.image_fd = -1, .layout_fd = -1, .signature_fd = -1, .unpack_fd = -1, .scratch_fd = -1,
 		.signature_needed = !image->no_signature && !(config->insecure & FETCH_SKIP_SIGNATURE),
 	};
 	AUTO(image_info_clear) struct image_info info = {};

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/path.h"
 #include "image/layers.h"
 #include "image/layout.h"
 #include "image/oci_archive.h"
@@ -147,6 +148,31 @@ static char *reference_text(const struct wire_request *q)
 	return xstrdup(q->path);
 }
 
+/* What the file is called, without what tells its format: a name for an image that has none. */
+static char *name_of_file(const char *path)
+{
+	static const char *const endings[] = { ".gz", ".tgz", ".zst", ".xz", ".bz2", ".tar", ".oci" };
+	AUTO(free) char *clean = path_clean(path), *base = xstrdup(path_last(clean));
+
+	for (size_t i = 0; i < ARRAY_LEN(endings); i++)
+		if (str_ends(base, endings[i]))
+			base[strlen(base) - strlen(endings[i])] = 0;
+	return oci_appc_name(NULL, base);
+}
+
+/* Of an image in a file: as its maker called it, or else as the file is called. *name and *said keep what origin has. */
+static void origin_in_file(const struct source *source, const char *path, struct registry_name *said, char **name,
+			   struct oci_origin *origin)
+{
+	if (source->name && registry_name_parse(source->name, said, NULL) >= 0) {
+		origin->registry = said->registry;
+		origin->repository = said->repository;
+	} else {
+		origin->name = *name = name_of_file(path);
+	}
+	origin->tag = source->tag ?: said->tag;
+}
+
 /*
  * Where it came from: a registry, or whatever a file says. That is worth a name, but vouches for nothing: an image is
  * trusted by its name only together with a signature.
@@ -155,7 +181,7 @@ static int in_appc_words(const struct found *f, const struct wire_request *q, co
 			 struct err *err)
 {
 	AUTO(registry_name_clear) struct registry_name said = {};
-	AUTO(free) char *reference = reference_text(q);
+	AUTO(free) char *reference = reference_text(q), *name = NULL;
 	AUTO(image_manifest_clear) struct image_manifest m = {};
 	struct oci_origin origin = {
 		.registry = q->oci.registry, .repository = q->oci.repository, .tag = q->oci.tag,
@@ -163,13 +189,8 @@ static int in_appc_words(const struct found *f, const struct wire_request *q, co
 	};
 	int r;
 
-	if (!origin.registry) {
-		if (source->name && registry_name_parse(source->name, &said, NULL) >= 0) {
-			origin.registry = said.registry;
-			origin.repository = said.repository;
-		}
-		origin.tag = source->tag;
-	}
+	if (!origin.registry)
+		origin_in_file(source, q->path, &said, &name, &origin);
 	origin.version = origin.tag;
 	r = oci_to_appc(&f->configuration, &origin, &m, err);
 	if (r < 0)
