@@ -372,8 +372,15 @@ static void duplicate_list(const struct json_field *field, const struct list *fr
 		memcpy(to->items, from->items, from->n * size);
 }
 
+/* Of those that own nothing: copied and cleared as bytes. The others are 0 here. */
+static const size_t scalar_sizes[] = {
+	[JSON_BOOL] = sizeof(bool), [JSON_INT] = sizeof(int64_t), [JSON_OPT_BOOL] = sizeof(struct json_opt_bool),
+	[JSON_OPT_INT] = sizeof(struct json_opt_int), [JSON_RAW] = 0,
+};
+
 static void duplicate_field(const struct json_field *field, const void *from, void *to)
 {
+	memcpy(to, from, scalar_sizes[field->type]);
 	switch (field->type) {
 	case JSON_STRING:
 	case JSON_RAW:
@@ -387,18 +394,6 @@ static void duplicate_field(const struct json_field *field, const void *from, vo
 	case JSON_LIST:
 		duplicate_list(field, from, to);
 		break;
-	case JSON_BOOL:
-		*(bool *)to = *(const bool *)from;
-		break;
-	case JSON_INT:
-		*(int64_t *)to = *(const int64_t *)from;
-		break;
-	case JSON_OPT_BOOL:
-		*(struct json_opt_bool *)to = *(const struct json_opt_bool *)from;
-		break;
-	case JSON_OPT_INT:
-		*(struct json_opt_int *)to = *(const struct json_opt_int *)from;
-		break;
 	case JSON_PTR:
 		if (!*(void *const *)from)
 			break;
@@ -407,6 +402,8 @@ static void duplicate_field(const struct json_field *field, const void *from, vo
 		break;
 	case JSON_OBJECT:
 		json_duplicate(field->fields, from, to);
+		break;
+	default:
 		break;
 	}
 }
@@ -427,6 +424,7 @@ static void clear_list(const struct json_field *field, struct list *list)
 
 static void clear_field(const struct json_field *field, void *at)
 {
+	memset(at, 0, scalar_sizes[field->type]);
 	switch (field->type) {
 	case JSON_STRING:
 	case JSON_RAW:
@@ -442,18 +440,6 @@ static void clear_field(const struct json_field *field, void *at)
 	case JSON_LIST:
 		clear_list(field, at);
 		break;
-	case JSON_BOOL:
-		*(bool *)at = false;
-		break;
-	case JSON_INT:
-		*(int64_t *)at = 0;
-		break;
-	case JSON_OPT_BOOL:
-		*(struct json_opt_bool *)at = (struct json_opt_bool){};
-		break;
-	case JSON_OPT_INT:
-		*(struct json_opt_int *)at = (struct json_opt_int){};
-		break;
 	case JSON_PTR:
 		if (*(void **)at)
 			json_clear(field->fields, *(void **)at);
@@ -462,6 +448,8 @@ static void clear_field(const struct json_field *field, void *at)
 		break;
 	case JSON_OBJECT:
 		json_clear(field->fields, at);
+		break;
+	default:
 		break;
 	}
 }
