@@ -72,3 +72,37 @@ test_secret_is_not_shown() {
 	ok rkt --debug fetch example.com/shell:1.0.0
 	! grep -q -e s3cretword -e "$(printf someone:s3cretword | base64)" "$T/out" "$T/err" || fail "the password is shown"
 }
+
+# A mistyped directory would look like one in which there is nothing.
+test_no_data_directory() {
+	local command
+
+	for command in list "image list" gc "image gc"; do
+		# shellcheck disable=SC2086
+		ok "$RKT" --dir="$T/mistyped" --local-config="$CONFIG" --system-config="$VENDOR" $command
+		complains "there is no data directory \"$T/mistyped\""
+		[ ! -e "$T/mistyped" ] || fail "$command made it"
+	done
+	mkdir "$T/mistyped"
+	ok "$RKT" --dir="$T/mistyped" --local-config="$CONFIG" --system-config="$VENDOR" list
+	equal '' "$err" "stderr"
+}
+
+# What is in force, where the files say nothing or a flag says something else.
+test_in_force() {
+	mkdir -p "$CONFIG/paths.d" "$T/configured"
+	printf '{"rktKind":"paths","rktVersion":"v1","data":"%s"}' "$T/configured" >"$CONFIG/paths.d/p.json"
+	in_force() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["inForce"][sys.argv[2]])' "$T/out" "$1"; }
+	ok "$RKT" --local-config="$CONFIG" --system-config="$VENDOR" config
+	equal "$T/configured" "$(in_force data)" "the data directory"
+	ok rkt --insecure-options=tls,image config
+	equal "$DATA" "$(in_force data)" "the data directory"
+	equal "$CONFIG" "$(in_force local-config)" "the local configuration"
+	equal "image,tls" "$(in_force insecure-options)" "the options"
+}
+
+test_debug_says_once_that_a_group_is_missing() {
+	! getent group rkt >/dev/null || skip "there is a group rkt"
+	ok rkt --debug --insecure-options=image fetch "$FIX/shell.aci"
+	equal 1 "$(grep -c 'group "rkt" not found' "$T/err")" "how often it says so"
+}

@@ -21,6 +21,7 @@ struct cmd {
 	bool first_ends;		/* options after the first word are that word's, not ours */
 	bool superuser;			/* only root may */
 	bool plain;			/* needs neither configuration nor data directory */
+	bool looks;			/* goes over all that is there: says so if there is no data directory */
 	bool hidden;
 	enum words words;		/* what the words are, for completion */
 	const struct opt *opts[8];	/* tables over args; ends with NULL */

@@ -22,5 +22,5 @@ static int gc_run(struct cli *cli, void *args, char **argv, struct err *err)
 const struct cmd cmd_gc = {
 	.name = "gc", .args = "[--grace-period=duration] [--expire-prepared=duration]",
 	.help = "garbage collect rkt pods no longer in use", .superuser = true, .opts = { gc_opts },
-	.args_size = sizeof(struct gc_request), .run = gc_run,
+	.args_size = sizeof(struct gc_request), .looks = true, .run = gc_run,
 };

@@ -46,6 +46,6 @@ static int image_list_run(struct cli *cli, void *args, char **argv, struct err *
 
 const struct cmd cmd_image_list = {
 	.name = "image list", .args = "", .help = "list images in the local store",
-	.opts = { image_list_opts }, .args_size = sizeof(struct image_list_args), .run = image_list_run,
+	.opts = { image_list_opts }, .args_size = sizeof(struct image_list_args), .looks = true, .run = image_list_run,
 	.clear = image_list_clear,
 };

@@ -29,7 +29,7 @@ static int image_rm_run(struct cli *cli, void *args, char **argv, struct err *er
 
 	if (!argv[0])
 		return err_set(err, -EINVAL, "must provide at least one image ID");
-	r = store_open(cli->engine.data_dir, STORE_WRITE, &store, err);
+	r = store_open(cli->engine.data_dir, STORE_READ, &store, err);
 	if (r >= 0)
 		r = pods_open(cli->engine.data_dir, false, &pods, err);
 	if (r < 0)

@@ -110,5 +110,5 @@ static int list_run(struct cli *cli, void *args, char **argv, struct err *err)
 
 const struct cmd cmd_list = {
 	.name = "list", .args = "", .help = "list pods",
-	.opts = { list_opts }, .args_size = sizeof(struct list_args), .run = list_run,
+	.opts = { list_opts }, .args_size = sizeof(struct list_args), .looks = true, .run = list_run,
 };

@@ -14,7 +14,7 @@
 
 static const struct cmd *const commands[] = {
 	&cmd_cat_manifest, &cmd_completion, &cmd_config, &cmd_enter, &cmd_fetch, &cmd_gc, &cmd_help, &cmd_image,
-	&cmd_image_cat_manifest, &cmd_image_export, &cmd_image_extract, &cmd_image_fetch, &cmd_image_list,
+	&cmd_image_cat_manifest, &cmd_image_export, &cmd_image_extract, &cmd_image_fetch, &cmd_image_gc, &cmd_image_list,
 	&cmd_image_render, &cmd_image_rm, &cmd_image_verify, &cmd_list, &cmd_prepare, &cmd_rm, &cmd_run,
 	&cmd_run_prepared, &cmd_status, &cmd_stop, &cmd_trust, &cmd_version, NULL,
 };
@@ -178,6 +178,9 @@ static int run(const struct cmd *cmd, const struct global_args *g, void *args, c
 		r = err_set(&err, -EPERM, "cannot run as unprivileged user");
 	if (r >= 0 && !cmd->plain)
 		r = engine_open(&cli.engine, g, &err);
+	/* Easily mistyped, and then it would just look empty. */
+	if (r >= 0 && cmd->looks && access(cli.engine.data_dir, F_OK) < 0 && errno == ENOENT)
+		log_info("there is no data directory \"%s\"", cli.engine.data_dir);
 	if (r >= 0)
 		r = cmd->run(&cli, args, words ? words : no_words, &err);
 	if (r >= 0) {

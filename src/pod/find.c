@@ -200,19 +200,20 @@ void pods_list_free(struct pod *list, size_t n)
 
 struct use {
 	struct pods *pods;
-	const char *tree;
+	struct strset *trees;
 };
 
-/* Whether what one file names is the tree. What cannot be read might name it. */
-static bool names_tree(const struct pod *pod, const char *app, const char *tree)
+static int add_tree(const struct pod *pod, const char *app, struct strset *trees)
 {
-	AUTO(free) char *id = NULL;
+	char *id = NULL;
 	int r = pod_read_tree_id(pod, app, &id);
 
-	return r == -ENOENT ? false : r < 0 || str_eq(id, tree);
+	if (r >= 0)
+		strset_take(trees, id);
+	return r == -ENOENT ? 0 : r;
 }
 
-static bool apps_name_tree(const struct pod *pod, const char *tree)
+static int add_trees_of_apps(const struct pod *pod, struct strset *trees)
 {
 	AUTO(closedir) DIR *apps = NULL;
 	struct dirent *entry;
@@ -220,19 +221,21 @@ static bool apps_name_tree(const struct pod *pod, const char *tree)
 
 	r = dir_open(pod->fd, POD_APPSINFO, &fd);
 	if (r < 0)
-		return r != -ENOENT;
+		return r == -ENOENT ? 0 : r;
 	apps = fdopendir(fd);
 	if (!apps) {
 		close(fd);
-		return true;
+		return -ENOMEM;
 	}
-	while ((entry = readdir(apps)))
-		if (entry->d_name[0] != '.' && names_tree(pod, entry->d_name, tree))
-			return true;
-	return false;
+	while ((errno = 0, entry = readdir(apps))) {
+		r = entry->d_name[0] == '.' ? 0 : add_tree(pod, entry->d_name, trees);
+		if (r < 0)
+			return r;
+	}
+	return -errno;
 }
 
-static int uses_tree(void *arg, enum pods_dir dir, const char *uuid)
+static int add_trees(void *arg, enum pods_dir dir, const char *uuid)
 {
 	const struct use *use = arg;
 	AUTO(free) char *path = xasprintf("%s/%s", pod_dirs[dir].name, uuid);
@@ -242,15 +245,23 @@ static int uses_tree(void *arg, enum pods_dir dir, const char *uuid)
 	r = dir_open(use->pods->fd, path, &pod.fd);
 	if (r < 0)
 		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
-	return names_tree(&pod, NULL, use->tree) || apps_name_tree(&pod, use->tree);
+	r = add_tree(&pod, NULL, use->trees);
+	return r < 0 ? r : add_trees_of_apps(&pod, use->trees);
+}
+
+int pods_trees(struct pods *pods, struct strset *ret)
+{
+	struct use use = { .pods = pods, .trees = ret };
+	int r = 0;
+
+	for (enum pods_dir i = 0; i < DIR_GARBAGE && r >= 0; i++)
+		r = walk_dir(pods, i, add_trees, &use);
+	return r;
 }
 
 bool pods_use_tree(struct pods *pods, const char *tree)
 {
-	struct use use = { .pods = pods, .tree = tree };
+	AUTO(strset_clear) struct strset trees = {};
 
-	for (enum pods_dir i = 0; i < DIR_GARBAGE; i++)
-		if (walk_dir(pods, i, uses_tree, &use) != 0)
-			return true;	/* used, or not to be known */
-	return false;
+	return pods_trees(pods, &trees) < 0 || strset_has(&trees, tree);
 }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/strset.h"
 #include "spec/pod.h"
 /*
  * Pods on disk (inventory §5). A pod is a directory pods/STATE-DIR/UUID; its
@@ -103,7 +104,10 @@ int64_t pod_app_finished_at(const struct pod *pod, const char *app);	/* ns: mtim
 /* The tree an app or (app NULL) the stage1 comes from; the caller frees it. NULL: none known (apps with --no-overlay). */
 char *pod_tree_id(const struct pod *pod, const char *app);
 
-/* Does any pod in pods/ stand on this tree? For store_remove() and store_sweep(). */
+/* All trees that pods in pods/ stand on. A failure means that there may be more. */
+int pods_trees(struct pods *pods, struct strset *ret);
+
+/* Does any of them stand on this tree, as far as can be known? For store_remove() and store_sweep(). */
 bool pods_use_tree(struct pods *pods, const char *tree);
 
 /*

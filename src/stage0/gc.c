@@ -208,7 +208,7 @@ static void sweep_store(struct collection *c)
 	AUTO(err_clear) struct err err = {};
 	int r;
 
-	r = store_open(c->engine->data_dir, STORE_WRITE, &store, &err);
+	r = store_open(c->engine->data_dir, STORE_READ, &store, &err);
 	if (r >= 0)
 		r = store_sweep(store, in_use, c->pods, &err);
 	if (r < 0)

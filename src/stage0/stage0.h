@@ -128,4 +128,15 @@ int pod_collect(const struct engine *e, struct pods *pods, struct pod *pod, stru
 struct gc_request { int64_t grace_ns, expire_prepared_ns; bool mark_only; };
 /* The steps of inventory 5.8; goes on after a pod that fails and returns the first failure. */
 int pods_gc(const struct engine *e, struct pods *pods, const struct gc_request *r, struct err *err);
+
+struct image_gc_request {
+	int64_t grace_ns;
+	void (*removed)(const struct image_info *image);	/* tells of one */
+};
+/*
+ * The two steps of inventory 4.6, while nobody else uses the store: trees that no pod stands on, then images that
+ * were not used for the grace period and that no prepared or running pod needs.
+ */
+int images_gc(const struct engine *e, struct store *store, struct pods *pods, const struct image_gc_request *r,
+	      struct err *err);
 #endif

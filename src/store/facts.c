@@ -180,7 +180,12 @@ int facts_load(struct store *s, const char *key, struct image_info *ret, struct 
 	return 0;
 }
 
-int facts_save(struct store *s, const struct image_info *info, struct err *err)
+static struct timespec as_timespec(int64_t ns)
+{
+	return (struct timespec){ .tv_sec = ns / NS_PER_SECOND, .tv_nsec = ns % NS_PER_SECOND };
+}
+
+static int save(struct store *s, const struct image_info *info, const struct timespec used[2], struct err *err)
 {
 	AUTO(free) char *key = store_key(info->id);
 	AUTO(free) char *path = xasprintf("image/%s", key);
@@ -193,7 +198,7 @@ int facts_save(struct store *s, const struct image_info *info, struct err *err)
 	if (fd < 0)
 		return err_sys(err, fd, "cannot write '%s/cas/%s'", s->path, temporary);
 	r = fd_write_all(fd, text, strlen(text));
-	if (r >= 0 && (fchmod(fd, STORE_FILE_MODE) < 0 || fsync(fd) < 0))
+	if (r >= 0 && ((used && futimens(fd, used) < 0) || fchmod(fd, STORE_FILE_MODE) < 0 || fsync(fd) < 0))
 		r = -errno;
 	crash_at("facts-rename");
 	if (r >= 0)
@@ -203,6 +208,18 @@ int facts_save(struct store *s, const struct image_info *info, struct err *err)
 	else
 		r = cas_sync_dir(s->cas_fd, "image");
 	return r < 0 ? err_sys(err, r, "cannot write '%s/cas/%s'", s->path, path) : 0;
+}
+
+int facts_save(struct store *s, const struct image_info *info, struct err *err)
+{
+	return save(s, info, NULL, err);
+}
+
+int facts_amend(struct store *s, const struct image_info *info, struct err *err)
+{
+	const struct timespec used[2] = { as_timespec(info->last_used), as_timespec(info->last_used) };
+
+	return save(s, info, used, err);
 }
 
 static void take_text(char **to, char **from)

@@ -12,6 +12,9 @@ int facts_load(struct store *s, const char *key, struct image_info *ret, struct 
 /* Puts the file in place, whole and lasting; used now. */
 int facts_save(struct store *s, const struct image_info *info, struct err *err);
 
+/* The same, but it was used when info says. */
+int facts_amend(struct store *s, const struct image_info *info, struct err *err);
+
 /*
  * The same for an image that was just imported: with times, and of an image that is already there what the
  * caller does not know.

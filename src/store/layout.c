@@ -19,23 +19,32 @@ static const char *const directories[] = {
 	"blob", "blob/sha512", "blob/sha256", "imageManifest", "imageManifest/sha512", "image", "name", "tmp",
 };
 
-/* Hands a directory that root just made to the group rkt, where there is one. */
-static int give_to_group(int dir_fd)
+static const gid_t no_group = (gid_t)-1;
+
+/* The group rkt, if we are root, who alone can give to it. */
+static gid_t find_group(void)
 {
 	const struct group *group;
 
 	if (geteuid())
-		return 0;
+		return no_group;
 	group = getgrnam("rkt");
-	if (!group) {
+	if (!group)
 		log_debug("group \"rkt\" not found, will use default gid when rendering images");
-		return 0;
-	}
-	return fchown(dir_fd, (uid_t)-1, group->gr_gid) < 0 ? -errno : 0;
+	return group ? group->gr_gid : no_group;
+}
+
+/* Hands a directory that we just made to the group rkt, where there is one. */
+static int give_to_group(struct store *s, int dir_fd)
+{
+	if (!s->group_known)
+		s->group = find_group();
+	s->group_known = true;
+	return fchown(dir_fd, (uid_t)-1, s->group) < 0 ? -errno : 0;
 }
 
 /* One whose parent is not within reach of the group. */
-static int make_top_dir(int dir_fd, const char *path, mode_t mode)
+static int make_top_dir(struct store *s, int dir_fd, const char *path, mode_t mode)
 {
 	AUTO(close) int fd = -1;
 	int r;
@@ -44,12 +53,12 @@ static int make_top_dir(int dir_fd, const char *path, mode_t mode)
 	if (r < 0)
 		return r == -EEXIST ? 0 : r;
 	r = dir_open(dir_fd, path, &fd);
-	return r < 0 ? r : give_to_group(fd);
+	return r < 0 ? r : give_to_group(s, fd);
 }
 
-static int make_data_dir(const char *path, struct err *err)
+static int make_data_dir(struct store *s, struct err *err)
 {
-	const char *last = path_last(path);
+	const char *path = s->path, *last = path_last(path);
 	AUTO(free) char *parent = last - path > 1 ? xstrndup(path, (size_t)(last - path) - 1) : NULL;
 	struct stat st;
 	int r = 0;
@@ -59,7 +68,7 @@ static int make_data_dir(const char *path, struct err *err)
 	if (parent)
 		r = dir_make_all(AT_FDCWD, parent, 0755);
 	if (r >= 0)
-		r = make_top_dir(AT_FDCWD, path, DATA_DIR_MODE);
+		r = make_top_dir(s, AT_FDCWD, path, DATA_DIR_MODE);
 	return r < 0 ? err_sys(err, r, "cannot make the data directory '%s'", path) : 0;
 }
 
@@ -73,7 +82,7 @@ static int make_store_dir(struct store *s, const char *path)
 	if (r < 0)
 		return r == -EEXIST ? 0 : r;
 	fd = cas_open(s->cas_fd, path, O_RDONLY | O_DIRECTORY, 0);
-	return fd < 0 ? fd : give_to_group(fd);
+	return fd < 0 ? fd : give_to_group(s, fd);
 }
 
 static int make_layout(struct store *s, struct err *err)
@@ -108,14 +117,14 @@ int store_open(const char *data_dir, enum store_mode mode, struct store **ret, s
 	s->mode = mode;
 	s->path = path_clean(data_dir);
 	if (mode == STORE_WRITE) {
-		r = make_data_dir(s->path, err);
+		r = make_data_dir(s, err);
 		if (r < 0)
 			return r;
 	}
 	data_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = data_fd < 0 ? -errno : 0;
 	if (r >= 0 && mode == STORE_WRITE)
-		r = make_top_dir(data_fd, "cas", STORE_DIR_MODE);
+		r = make_top_dir(s, data_fd, "cas", STORE_DIR_MODE);
 	if (r >= 0)
 		r = dir_open(data_fd, "cas", &s->cas_fd);
 	if (r < 0 && !(r == -ENOENT && mode == STORE_READ))

@@ -24,7 +24,10 @@ struct store {
 	int tree_fd;		/* -1: not opened yet */
 	int lock_fd;
 	enum store_mode mode;
-	bool shared;		/* we hold the shared lock */
+	bool group_known;
+	gid_t group;		/* the group rkt; -1: there is none, or we cannot give to it */
+	bool shared;		/* we hold the shared lock, or get it back after the exclusive one */
+	unsigned exclusive;	/* how many times we hold the exclusive one */
 };
 
 /* The first IMAGE_KEY_LEN bytes of an ID; the caller frees it. */
@@ -45,15 +48,6 @@ int store_tree_dir(struct store *s, int *ret_fd, struct err *err);
 
 /* Calls each() for every entry of a directory below cas, which need not be there. A failure of it ends the walk. */
 int store_each(int dir_fd, const char *path, int (*each)(void *arg, int dir_fd, const char *name), void *arg);
-
-/*
- * The exclusive lock, in place of our own shared one if we have it, which
- * store_unlock_exclusive() brings back. store_try_exclusive(): -EWOULDBLOCK
- * when others, or we ourselves, use the store.
- */
-int store_lock_exclusive(struct store *s, struct err *err);
-int store_try_exclusive(struct store *s, struct err *err);
-void store_unlock_exclusive(struct store *s);
 
 /*
  * flock(2) that waits. A wait that lasts is told about ("waiting for another rkt to WHAT"), and a signal that the

@@ -90,7 +90,7 @@ int store_use(struct store *s, struct err *err)
 
 	if (s->shared)
 		return 0;
-	r = lock(s, LOCK_SH, "finish removing images", err);
+	r = s->exclusive ? 0 : lock(s, LOCK_SH, "finish removing images", err);
 	if (r >= 0)
 		s->shared = s->lock_fd >= 0;
 	return r;
@@ -98,13 +98,20 @@ int store_use(struct store *s, struct err *err)
 
 int store_lock_exclusive(struct store *s, struct err *err)
 {
-	return lock(s, LOCK_EX, "finish fetching or starting", err);
+	int r;
+
+	r = s->exclusive ? 0 : lock(s, LOCK_EX, "finish fetching or starting", err);
+	if (r >= 0)
+		s->exclusive++;
+	return r;
 }
 
 int store_try_exclusive(struct store *s, struct err *err)
 {
 	int r;
 
+	if (s->exclusive)
+		return store_lock_exclusive(s, err);
 	if (s->shared)
 		return -EWOULDBLOCK;
 	r = open_lock(s, err);
@@ -112,12 +119,13 @@ int store_try_exclusive(struct store *s, struct err *err)
 		return r;
 	if (s->lock_fd < 0 || flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		return -EWOULDBLOCK;
+	s->exclusive++;
 	return 0;
 }
 
 void store_unlock_exclusive(struct store *s)
 {
-	if (s->lock_fd >= 0)
+	if (--s->exclusive == 0 && s->lock_fd >= 0)
 		(void)flock(s->lock_fd, s->shared ? LOCK_SH : LOCK_UN);
 }
 

@@ -9,89 +9,7 @@
 #include "store/names.h"
 #include "store/partial.h"
 #include "store/temp.h"
-
-/* --- sets of names ------------------------------------------------------------- */
-
-struct names {
-	char **list;
-	size_t n, room;
-};
-
-static void names_take(struct names *names, char *name)
-{
-	if (names->n == names->room) {
-		names->room = names->room ? 2 * names->room : 64;
-		names->list = xreallocarray(names->list, names->room, sizeof(*names->list));
-	}
-	names->list[names->n++] = name;
-}
-
-static void names_clear(struct names *names)
-{
-	for (size_t i = 0; i < names->n; i++)
-		free(names->list[i]);
-	free(names->list);
-	*names = (struct names){};
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void names_sort(struct names *names)
-{
-	if (names->n)
-		qsort(names->list, names->n, sizeof(*names->list), by_name);
-}
-
-/* Of sorted ones. */
-static bool names_have(const struct names *names, const char *name)
-{
-	return names->n && bsearch(&name, names->list, names->n, sizeof(*names->list), by_name);
-}
-
-/* What images consist of. */
-struct used {
-	struct names trees, blobs;
-	bool unknown;		/* the facts of one cannot be read, and with them what it consists of */
-};
-
-static void used_clear(struct used *u)
-{
-	names_clear(&u->trees);
-	names_clear(&u->blobs);
-}
-static inline void used_clear_auto(struct used *u) { used_clear(u); }
-
-static void used_add(struct used *u, const struct image_info *info)
-{
-	char **blobs = image_blobs(info);
-
-	for (size_t i = 0; blobs[i]; i++)
-		names_take(&u->blobs, blobs[i]);
-	free(blobs);
-	if (info->tree)
-		names_take(&u->trees, xstrdup(info->tree));
-}
-
-static int used_collect(struct store *s, struct used *ret, struct err *err)
-{
-	struct image_info *list = NULL;
-	size_t n = 0, bad = 0;
-	int r;
-
-	r = store_list(s, &list, &n, &bad, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < n; i++)
-		used_add(ret, &list[i]);
-	ret->unknown = bad > 0;
-	names_sort(&ret->blobs);
-	names_sort(&ret->trees);
-	image_infos_free(list, n);
-	return 0;
-}
+#include "store/used.h"
 
 /* --- one image ----------------------------------------------------------------- */
 
@@ -136,11 +54,11 @@ static void drop_blobs(struct store *s, const struct image_info *info, bool *lef
 		return;
 	}
 	for (char **key = blobs; *key; key++)
-		if (!names_have(&others.blobs, *key))
+		if (!strset_has(&others.blobs, *key))
 			drop_sharded(s, "blob", *key, left);
 }
 
-int store_remove(struct store *s, const struct image_info *info, bool (*in_use)(void *arg, const char *tree),
+int store_forget(struct store *s, const struct image_info *info, bool (*in_use)(void *arg, const char *tree),
 		 void *arg, bool *ret_left, struct err *err)
 {
 	AUTO(err_clear) struct err tree_err = {};
@@ -162,12 +80,78 @@ int store_remove(struct store *s, const struct image_info *info, bool (*in_use)(
 			log_debug("%s", words);	/* the group rkt may remove images, but no trees */
 			left = true;
 		}
-		drop_blobs(s, info, &left);
 		drop_sharded(s, "imageManifest", key, &left);
 	}
 	store_unlock_exclusive(s);
 	if (ret_left)
 		*ret_left = left;
+	return r;
+}
+
+int store_remove(struct store *s, const struct image_info *info, bool (*in_use)(void *arg, const char *tree),
+		 void *arg, bool *ret_left, struct err *err)
+{
+	bool left = false;
+	int r;
+
+	r = store_lock_exclusive(s, err);
+	if (r < 0)
+		return r;
+	r = store_forget(s, info, in_use, arg, &left, err);
+	if (r >= 0)
+		drop_blobs(s, info, &left);
+	store_unlock_exclusive(s);
+	if (ret_left)
+		*ret_left = left;
+	return r;
+}
+
+/* --- trees --------------------------------------------------------------------- */
+
+static int take_tree(void *arg, int dir_fd, const char *name)
+{
+	if (store_tree_valid(name))
+		strv_add(arg, name);
+	return 0;
+}
+
+int store_list_trees(struct store *s, char ***ret, struct err *err)
+{
+	AUTO(strv_free) char **list = NULL;
+	int tree_fd, r;
+
+	r = store_tree_dir(s, &tree_fd, err);
+	if (r < 0)
+		return r;
+	r = store_each(tree_fd, ".", take_tree, &list);
+	if (r < 0)
+		return err_sys(err, r, "cannot list the trees in '%s'", s->path);
+	*ret = TAKE(list);
+	return 0;
+}
+
+/* First it says that it is not rendered: killed in between we leave a tree that nobody names. */
+static int disown(struct store *s, const struct image_info *owner, struct err *err)
+{
+	AUTO(image_info_clear) struct image_info info = image_info_copy(owner);
+
+	free(TAKE(info.tree));
+	info.tree_size = 0;
+	return facts_amend(s, &info, err);
+}
+
+int store_remove_tree(struct store *s, const char *tree, const struct image_info *owner, struct err *err)
+{
+	int r;
+
+	r = store_lock_exclusive(s, err);
+	if (r < 0)
+		return r;
+	if (owner)
+		r = disown(s, owner, err);
+	if (r >= 0)
+		r = drop_tree(s, tree, err);
+	store_unlock_exclusive(s);
 	return r;
 }
 
@@ -211,16 +195,27 @@ static int sweep_blob(void *arg, int dir_fd, const char *name)
 {
 	struct sweep *w = arg;
 
-	if (store_blob_valid(name) && (w->used.unknown || names_have(&w->used.blobs, name)))
+	if (store_blob_valid(name) && (w->used.unknown || strset_has(&w->used.blobs, name)))
 		return 0;
 	note(w, tree_remove(dir_fd, name), name);
 	return 0;
 }
 
+/* What lies where a directory of the store belongs. */
+static bool is_no_directory(int r) { return r == -ENOTDIR || r == -ELOOP; }
+
+static int sweep_below(struct sweep *w, int dir_fd, const char *name,
+		       int (*each)(void *arg, int dir_fd, const char *name))
+{
+	int r = store_each(dir_fd, name, each, w);
+
+	note(w, is_no_directory(r) ? tree_remove(dir_fd, name) : r, name);
+	return 0;
+}
+
 static int sweep_blobs(void *arg, int dir_fd, const char *name)
 {
-	note(arg, store_each(dir_fd, name, sweep_blob, arg), name);
-	return 0;
+	return sweep_below(arg, dir_fd, name, sweep_blob);
 }
 
 static int sweep_file(void *arg, int dir_fd, const char *name)
@@ -235,14 +230,13 @@ static int sweep_file(void *arg, int dir_fd, const char *name)
 
 static int sweep_shard(void *arg, int dir_fd, const char *name)
 {
-	note(arg, store_each(dir_fd, name, sweep_file, arg), name);
-	return 0;
+	return sweep_below(arg, dir_fd, name, sweep_file);
 }
 
 /* A link without facts; the directory goes with its last one. */
 static int sweep_name(void *arg, int dir_fd, const char *name)
 {
-	note(arg, store_each(dir_fd, name, sweep_file, arg), name);
+	(void)sweep_below(arg, dir_fd, name, sweep_file);
 	(void)unlinkat(dir_fd, name, AT_REMOVEDIR);
 	return 0;
 }
@@ -256,7 +250,7 @@ static int sweep_tree(void *arg, int dir_fd, const char *name)
 			note(w, tree_remove(dir_fd, name), name);
 		return 0;
 	}
-	if (w->used.unknown || names_have(&w->used.trees, name) || (w->in_use && w->in_use(w->arg, name)))
+	if (w->used.unknown || strset_has(&w->used.trees, name) || (w->in_use && w->in_use(w->arg, name)))
 		return 0;
 	note(w, drop_tree(w->store, name, NULL), name);
 	return 0;

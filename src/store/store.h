@@ -52,6 +52,17 @@ DEFINE_AUTO(struct store *, store_close)
  */
 int store_use(struct store *s, struct err *err);
 
+/*
+ * Has the store alone: what is chosen to be removed stays unused until it is. In
+ * place of our own shared lock if we have it, which store_unlock_exclusive()
+ * brings back. What takes this lock itself may be called in between.
+ * store_try_exclusive() does not wait: -EWOULDBLOCK when others, or we
+ * ourselves, use the store.
+ */
+int store_lock_exclusive(struct store *s, struct err *err);
+int store_try_exclusive(struct store *s, struct err *err);
+void store_unlock_exclusive(struct store *s);
+
 /* What is known of one image. Strings are owned. */
 struct image_info {
 	char *id;			/* all 128 digits */
@@ -254,6 +265,19 @@ int store_verify(struct store *s, int unpack_exe_fd, const struct image_info *in
  */
 int store_remove(struct store *s, const struct image_info *info, bool (*in_use)(void *arg, const char *tree),
 		 void *arg, bool *ret_left, struct err *err);
+
+/* The same, but its blobs stay until the next sweep: for removing many. */
+int store_forget(struct store *s, const struct image_info *info, bool (*in_use)(void *arg, const char *tree),
+		 void *arg, bool *ret_left, struct err *err);
+
+/* The names of all trees. -ERR_NOT_FOUND: there are none. -EACCES, -EPERM: they are not ours to look at. */
+int store_list_trees(struct store *s, char ***ret, struct err *err);
+
+/*
+ * Removes a tree, which the caller knows to be unused. owner: the image that
+ * names it, which then is not rendered; NULL: none does. Takes the exclusive lock.
+ */
+int store_remove_tree(struct store *s, const char *tree, const struct image_info *owner, struct err *err);
 
 /*
  * Removes what nobody can need: unlocked work in tmp, blobs, manifests and name
