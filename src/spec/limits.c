@@ -47,7 +47,13 @@ const struct limit limit_rows[] = {
 	ROW("path-depth", path_depth, COUNT, 256, 1, 256, "directories one in another in an archive"),
 	ROW("link-bytes", link_bytes, BYTES, 4095, 16, 4095, "the target of a symbolic link"),
 	ROW("xattrs", xattrs, COUNT, 64, 1, 4096, "extended attributes of a file"),
-	ROW("xattr-bytes", xattr_bytes, BYTES, KIB(64), 1, KIB(64), "an extended attribute's value"),
+	ROW("xattr-bytes", xattr_bytes, BYTES, KIB(64) - 1, 1, KIB(64) - 1, "an extended attribute's value"),
+	ROW("xattrs-bytes", xattrs_bytes, BYTES, KIB(255), KIB(1), KIB(255),
+	    "all extended attributes of a file: names, values, and 8 bytes each"),
+	ROW("sparse-parts", sparse_parts, COUNT, 1000000, 1, 100000000, "parts that the sparse files of an archive are in"),
+	ROW("tree-memory", tree_memory, BYTES, MIB(512), MIB(1), GIB(64),
+	    "what the names and metadata of an image's files take of memory while its archives are put together"),
+	ROW("index-bytes", index_bytes, BYTES, GIB(4), MIB(1), GIB(1024), "the index of an image's files"),
 	{}
 };
 

@@ -20,7 +20,8 @@ struct limits {	/* what each means stands in limit_rows; in a document 0 is "not
 	/* what an image unpacks to */
 	int64_t unpacked_bytes, unpack_ratio, decompress_memory, layer_memory;
 	int64_t dependencies, dependency_depth, layers, members, content_bytes, directory_bytes;
-	int64_t path_bytes, path_depth, link_bytes, xattrs, xattr_bytes;
+	int64_t path_bytes, path_depth, link_bytes, xattrs, xattr_bytes, xattrs_bytes;
+	int64_t sparse_parts, tree_memory, index_bytes;
 };
 
 enum limit_unit { LIMIT_BYTES, LIMIT_COUNT, LIMIT_SECONDS };

@@ -4,7 +4,7 @@
 
 #include "spec/limits.h"
 
-enum { COMPONENT_MAX = 255 };	/* what any file system takes */
+enum { COMPONENT_MAX = 255, XATTR_NAME_BYTES = 255 };	/* what any file system, and Linux, takes */
 
 static int component_check(const char *s, size_t len, struct err *err)
 {
@@ -19,46 +19,89 @@ static int component_check(const char *s, size_t len, struct err *err)
 	return 0;
 }
 
-int member_name_check(const char *name, char **ret, struct err *err)
+/* An ACI's name without its leading "./" and trailing "/"; what is odd about it stays, and is refused later. */
+static char *strip_aci(const char *name)
 {
-	size_t len = strlen(name);
-	int64_t depth = 0;
-	const char *p, *end;
-	int r;
+	size_t len;
 
-	if (!len)
-		return err_set(err, -ERR_BAD_INPUT, "the name is empty");
-	if ((int64_t)len > limits()->path_bytes)
-		return limit_refuse(err, &limits()->path_bytes, "the name is longer than");
-	if (*name == '/')
-		return err_set(err, -ERR_BAD_INPUT, "an absolute name is not allowed");
 	while (str_starts(name, "./"))
 		name += 2;
 	len = strlen(name);
 	if (len && name[len - 1] == '/')
 		len--;
-	if (!len || (len == 1 && *name == '.')) {
-		*ret = xstrdup("");
-		return 0;
+	return len == 1 && *name == '.' ? xstrdup("") : xstrndup(name, len);
+}
+
+/* The parts of a layer's name but the empty ones and ".". */
+static char *strip_oci(const char *name)
+{
+	char *clean = xmalloc(strlen(name) + 1), *to = clean;
+
+	while (*name) {
+		size_t len = strcspn(name, "/");
+
+		if (len && !(len == 1 && *name == '.')) {
+			if (to > clean)
+				*to++ = '/';
+			memcpy(to, name, len);
+			to += len;
+		}
+		name += len;
+		name += strspn(name, "/");
 	}
-	for (p = name; p <= name + len; p = end + 1) {
-		end = memchr(p, '/', (size_t)(name + len - p));
-		if (!end)
-			end = name + len;
-		r = component_check(p, (size_t)(end - p), err);
+	*to = 0;
+	return clean;
+}
+
+static int components_check(const char *name, struct err *err)
+{
+	int64_t depth = 0;
+	int r;
+
+	for (;;) {
+		size_t len = strcspn(name, "/");
+
+		r = component_check(name, len, err);
 		if (r < 0)
 			return r;
 		if (++depth > limits()->path_depth)
 			return limit_refuse(err, &limits()->path_depth, "the name has more parts than");
+		if (!name[len])
+			return 0;
+		name += len + 1;
 	}
-	*ret = xstrndup(name, len);
+}
+
+int member_name_check(enum tar_format format, const char *name, char **ret, struct err *err)
+{
+	AUTO(free) char *clean = NULL;
+	int r;
+
+	if (!*name)
+		return err_set(err, -ERR_BAD_INPUT, "the name is empty");
+	if ((int64_t)strlen(name) > limits()->path_bytes)
+		return limit_refuse(err, &limits()->path_bytes, "the name is longer than");
+	if (format == TAR_ACI && *name == '/')
+		return err_set(err, -ERR_BAD_INPUT, "an absolute name is not allowed");
+	clean = format == TAR_ACI ? strip_aci(name) : strip_oci(name);
+	if (*clean) {
+		r = components_check(clean, err);
+		if (r < 0)
+			return r;
+	}
+	*ret = TAKE(clean);
 	return 0;
 }
 
-int member_place(const char *name, bool *ret_manifest, const char **ret_path, struct err *err)
+int member_place(enum tar_format format, const char *name, bool *ret_manifest, const char **ret_path,
+		 struct err *err)
 {
 	*ret_manifest = false;
 	*ret_path = NULL;
+	if (format == TAR_OCI) {
+		*ret_path = name;
+		return 0;
+	}
 	if (!*name)
 		return 0;
 	if (str_eq(name, "manifest"))
@@ -72,14 +115,20 @@ int member_place(const char *name, bool *ret_manifest, const char **ret_path, st
 	return 0;
 }
 
-int member_xattr_check(const char *name, bool regular, struct err *err)
+int member_xattr_check(enum tar_format format, enum member_kind kind, const char *name, struct err *err)
 {
 	/* An overlay believes its own markers wherever it meets them: an image may bring none. */
 	if (str_starts(name, "trusted.") || str_starts(name, "user.overlay."))
 		return err_set(err, -ERR_BAD_INPUT, "the attribute '%s' is not allowed", name);
-	if (!regular)
+	if (strlen(name) > XATTR_NAME_BYTES)
+		return err_set(err, -ERR_BAD_INPUT, "the name of an attribute is longer than %d bytes",
+			       XATTR_NAME_BYTES);
+	if (kind == MEMBER_FILE && str_eq(name, "security.capability"))
+		return 1;
+	/* appc knows attributes of files alone. */
+	if (kind != MEMBER_FILE && !(kind == MEMBER_DIRECTORY && format == TAR_OCI))
 		return 0;
-	return str_starts(name, "user.") || str_eq(name, "security.capability");
+	return str_starts(name, "user.") && name[strlen("user.")];
 }
 
 static int manifest_check(const struct member *m, struct err *err)
@@ -114,7 +163,7 @@ int member_check(const struct member *m, struct err *err)
 	if (m->mtime.tv_nsec < 0 || m->mtime.tv_nsec > 999999999)
 		return err_set(err, -ERR_BAD_INPUT, "the modification time is no time");
 	if (m->kind != MEMBER_MANIFEST && !*m->path && m->kind != MEMBER_DIRECTORY)
-		return err_set(err, -ERR_BAD_INPUT, "rootfs must be a directory");
+		return err_set(err, -ERR_BAD_INPUT, "the root must be a directory");
 	switch (m->kind) {
 	case MEMBER_MANIFEST:
 		return manifest_check(m, err);

@@ -12,7 +12,7 @@
 
 DEFINE_AUTO(struct archive *, archive_read_free)
 
-enum { BLOCK = 512, END_BYTES = 2 * BLOCK };
+enum { BLOCK = 512, END_BYTES = 2 * BLOCK, XATTR_OVERHEAD = 8 };
 
 struct walk {
 	const struct tar_source *source;
@@ -22,6 +22,10 @@ struct walk {
 	int source_failed;
 	/* Zeros at the end of what the source gave so far, and how much that is. */
 	int64_t given, zeros;
+	/* What it gave last, and where in the archive that lies. */
+	const uint8_t *piece;
+	size_t piece_len;
+	int64_t piece_at;
 	int64_t last;			/* where the last whole member ended */
 	int64_t members, content;
 	bool has_rootfs;
@@ -31,6 +35,9 @@ struct walk {
 	char *path, *link;		/* owned; what member points into */
 	struct member_xattr *xattrs;	/* owned */
 	size_t xattrs_room;
+	struct extent *extents;		/* of the member, with room for more */
+	size_t room_extents;
+	int64_t parts;			/* of all files so far, beyond one for each */
 };
 
 static int64_t zeros_at_end(const uint8_t *p, size_t len)
@@ -52,6 +59,9 @@ static int source_next(struct walk *w, const void **ret, size_t *ret_len)
 		w->source_failed = r;
 		return r;
 	}
+	w->piece = *ret;
+	w->piece_len = *ret_len;
+	w->piece_at = w->given;
 	zeros = zeros_at_end(*ret, *ret_len);
 	w->zeros = zeros == (int64_t)*ret_len ? w->zeros + zeros : zeros;
 	w->given += (int64_t)*ret_len;
@@ -94,33 +104,46 @@ static int archive_failed(struct walk *w, struct err *err)
 		       words ?: "no reason given");
 }
 
+static bool has_xattr(const struct member *m, const char *name)
+{
+	for (size_t i = 0; i < m->n_xattrs; i++)
+		if (str_eq(m->xattrs[i].name, name))
+			return true;
+	return false;
+}
+
 static int take_xattrs(struct walk *w, struct archive_entry *e, struct err *err)
 {
-	bool regular = w->member.kind == MEMBER_FILE;
+	struct member *m = &w->member;
 	const char *name;
 	const void *value;
+	int64_t total = 0;
 	size_t len;
 	int r;
 
-	w->member.n_xattrs = 0;
+	m->n_xattrs = 0;
 	archive_entry_xattr_reset(e);
 	while (archive_entry_xattr_next(e, &name, &value, &len) == ARCHIVE_OK) {
-		r = name ? member_xattr_check(name, regular, err) : 0;
+		r = name ? member_xattr_check(w->source->format, m->kind, name, err) : 0;
 		if (r < 0)
 			return r;
-		if (!r)
+		/* Of a name that comes twice the library tells the later value first, and that one counts. */
+		if (!r || has_xattr(m, name))
 			continue;
 		if ((int64_t)len > limits()->xattr_bytes)
 			return limit_refuse(err, &limits()->xattr_bytes, "the attribute '%s' is larger than", name);
-		if ((int64_t)w->member.n_xattrs == limits()->xattrs)
+		total += (int64_t)(strlen(name) + len) + XATTR_OVERHEAD;
+		if (total > limits()->xattrs_bytes)
+			return limit_refuse(err, &limits()->xattrs_bytes, "its attributes are larger than");
+		if ((int64_t)m->n_xattrs == limits()->xattrs)
 			return limit_refuse(err, &limits()->xattrs, "there are more attributes than");
-		if (w->member.n_xattrs == w->xattrs_room) {
+		if (m->n_xattrs == w->xattrs_room) {
 			w->xattrs_room = w->xattrs_room ? 2 * w->xattrs_room : 16;
 			w->xattrs = xreallocarray(w->xattrs, w->xattrs_room, sizeof(*w->xattrs));
 		}
-		w->xattrs[w->member.n_xattrs++] = (struct member_xattr){ name, value, len };
+		w->xattrs[m->n_xattrs++] = (struct member_xattr){ name, value, len };
+		m->xattrs = w->xattrs;
 	}
-	w->member.xattrs = w->xattrs;
 	return 0;
 }
 
@@ -179,9 +202,9 @@ static int take_link(struct walk *w, struct archive_entry *e, struct err *err)
 	}
 	if (w->member.kind != MEMBER_HARDLINK)
 		return 0;
-	r = member_name_check(archive_entry_hardlink(e), &clean, err);
+	r = member_name_check(w->source->format, archive_entry_hardlink(e), &clean, err);
 	if (r >= 0)
-		r = member_place(clean, &manifest, &w->member.link, err);
+		r = member_place(w->source->format, clean, &manifest, &w->member.link, err);
 	if (r < 0)
 		return err_wrap(err, r, "its target '%s'", archive_entry_hardlink(e));
 	w->link = TAKE(clean);
@@ -198,9 +221,9 @@ static int take_member(struct walk *w, const char *name, struct archive_entry *e
 	free(TAKE(w->path));
 	free(TAKE(w->link));
 	*m = (struct member){ .mode = archive_entry_mode(e) & 07777 };
-	r = member_name_check(name, &w->path, err);
+	r = member_name_check(w->source->format, name, &w->path, err);
 	if (r >= 0)
-		r = member_place(w->path, &manifest, &m->path, err);
+		r = member_place(w->source->format, w->path, &manifest, &m->path, err);
 	if (r >= 0)
 		r = take_kind(e, manifest, &m->kind, err);
 	if (r < 0)
@@ -240,10 +263,44 @@ static int count_member(struct walk *w, struct err *err)
 	return 0;
 }
 
+static int add_extent(struct walk *w, int64_t at, int64_t len, struct err *err)
+{
+	/* The library steps over a block only when it is asked for the next. */
+	int64_t offset = archive_filter_bytes(w->archive, 0);
+	struct member *m = &w->member;
+	struct extent *last = m->n_extents ? &w->extents[m->n_extents - 1] : NULL;
+
+	if (last && last->at + last->len == at && last->offset + last->len == offset) {
+		last->len += len;
+		return 0;
+	}
+	if (last && at < last->at + last->len)
+		return err_set(err, -ERR_BAD_INPUT, "the parts of the sparse file overlap");
+	if (last && ++w->parts > limits()->sparse_parts)
+		return limit_refuse(err, &limits()->sparse_parts, "the sparse files of the archive have more parts than");
+	if (m->n_extents == w->room_extents) {
+		w->room_extents = w->room_extents ? 2 * w->room_extents : 16;
+		w->extents = xreallocarray(w->extents, w->room_extents, sizeof(*w->extents));
+	}
+	w->extents[m->n_extents++] = (struct extent){ at, len, offset };
+	m->extents = w->extents;
+	return 0;
+}
+
+/* Is what pads the block at whose offset in the archive the file ends all zeros? What is out of sight may be not. */
+static bool zeros_follow(const struct walk *w, int64_t end)
+{
+	int64_t from = end - w->piece_at, pad = -end & (BLOCK - 1);
+
+	if (from < 0 || from + pad > (int64_t)w->piece_len)
+		return !pad;
+	return zeros_at_end(w->piece + from, (size_t)pad) == pad;
+}
+
 /* Moves one member's contents, holes left out, to the manifest or the sink. */
 static int read_contents(struct walk *w, struct err *err)
 {
-	const struct member *m = &w->member;
+	struct member *m = &w->member;
 	const void *data;
 	la_int64_t offset;
 	size_t len;
@@ -256,11 +313,17 @@ static int read_contents(struct walk *w, struct err *err)
 			if ((size_t)offset != w->manifest.len)
 				return err_set(err, -ERR_BAD_INPUT, "a manifest may have no holes");
 			buf_add(&w->manifest, data, len);
-		} else if (w->sink->data && len) {
-			r = w->sink->data(w->sink->arg, data, len, offset, err);
-			if (r < 0)
-				return r;
+			continue;
 		}
+		if (!len)
+			continue;
+		r = add_extent(w, offset, (int64_t)len, err);
+		if (r >= 0 && w->sink->data)
+			r = w->sink->data(w->sink->arg, data, len, offset, err);
+		if (r < 0)
+			return r;
+		if (offset + (int64_t)len == m->size)
+			m->tail_zero = zeros_follow(w, archive_filter_bytes(w->archive, 0) + (int64_t)len);
 	}
 	if (r != ARCHIVE_EOF)
 		return archive_failed(w, err);
@@ -340,7 +403,7 @@ static int walk_all(struct walk *w, struct err *err)
 		w->last = archive_filter_bytes(w->archive, 0);
 	}
 	r = read_tail(w, err);
-	if (r < 0)
+	if (r < 0 || w->source->format == TAR_OCI)
 		return r;
 	if (!w->has_manifest)
 		return err_set(err, -ERR_BAD_INPUT, "the archive has no manifest");
@@ -366,6 +429,7 @@ int tar_read(const struct tar_source *source, const struct tar_sink *sink, struc
 	free(w.path);
 	free(w.link);
 	free(w.xattrs);
+	free(w.extents);
 	if (r < 0) {
 		buf_clear(&w.manifest);
 		return r;

@@ -16,9 +16,10 @@ struct tar_source {
 	 */
 	int (*read)(void *arg, const void **ret, size_t *ret_len, struct err *err);
 	void *arg;
+	enum tar_format format;
 };
 
-/* Each may be NULL. The manifest does not go through here. */
+/* Each may be NULL; without data(), contents are not touched. The manifest does not go through here. */
 struct tar_sink {
 	int (*begin)(void *arg, const struct member *m, struct err *err);
 	int (*data)(void *arg, const void *data, size_t len, int64_t offset, struct err *err);
@@ -27,13 +28,13 @@ struct tar_sink {
 };
 
 struct tar_result {
-	char *manifest;		/* the caller frees it */
+	char *manifest;		/* of an ACI; the caller frees it */
 	size_t manifest_len;
 	int64_t content;	/* bytes of all files, hard links once */
 };
 
 /*
- * Reads all of the source, also what follows the end of the archive (which may
+ * Reads all of the source, an ACI or a layer of an OCI image, also what follows the end of the archive (which may
  * only be zeros). -ERR_BAD_INPUT names the member, or the offset where there
  * is none to name.
  *

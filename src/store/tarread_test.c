@@ -165,7 +165,7 @@ static void kinds(void **state)
 	refused(&(struct tar_header){ .name = "rootfs/sda", .type = '4' },
 		"archive member 'rootfs/sda': device nodes are not allowed");
 	refused(&(struct tar_header){ .name = "rootfs", .type = '2', .link = "/etc" },
-		"archive member 'rootfs': rootfs must be a directory");
+		"archive member 'rootfs': the root must be a directory");
 	refused(&(struct tar_header){ .name = "manifest", .type = '0', .data = "{}" },
 		"archive member 'manifest': there is more than one manifest");
 	refused(&(struct tar_header){ .name = "manifest", .type = '2', .link = "x" },
@@ -204,6 +204,9 @@ static void sizes(void **state)
 		"archive member 'manifest': there is more than one manifest");
 }
 
+#define TEXT_64 "0123456789012345678901234567890123456789012345678901234567890123"
+#define TEXT_512 TEXT_64 TEXT_64 TEXT_64 TEXT_64 TEXT_64 TEXT_64 TEXT_64 TEXT_64
+
 /* Each limit, lowered, stops one member that passes otherwise. */
 static void limits_in_force(void **state)
 {
@@ -231,6 +234,9 @@ static void limits_in_force(void **state)
 		{ { .xattr_bytes = 3 }, { .name = "rootfs/x", .type = '0', .pax = "SCHILY.xattr.user.a=1234\n" },
 		  "archive member 'rootfs/x': the attribute 'user.a' is larger than the limit xattr-bytes "
 		  "(3B; limits.d)" },
+		{ { .xattrs_bytes = 1024 }, { .name = "rootfs/x", .type = '0', 
+				     .pax = "SCHILY.xattr.user.a=" TEXT_512 "\nSCHILY.xattr.user.b=" TEXT_512 "\n" },
+		  "archive member 'rootfs/x': its attributes are larger than the limit xattrs-bytes (1KiB; limits.d)" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
