@@ -28,7 +28,7 @@
 #endif
 #define ID_PIDFD ((idtype_t)3)	/* P_PIDFD */
 
-enum { FDS_MAX = 64 };
+enum { FDS_MAX = 4200 };	/* an image may have 4096 layers */
 
 /* Moves fd out of the way of the numbers below first. */
 static int fd_move_up(int *fd, size_t first)

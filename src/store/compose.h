@@ -27,7 +27,7 @@ struct compose_layer {
  * The index knows the blob of layers[i] as its device i + 1.
  */
 struct compose_request {
-	char *name;			/* what the tree is named after; NULL: the keys, joined with commas */
+	char *name;			/* what the tree's name is a hash of; NULL: the keys, joined with commas */
 	struct compose_layer *layers; size_t n_layers;
 };
 extern const struct json_field compose_request_fields[];

@@ -190,6 +190,29 @@ static int late_add(struct extract *x, const struct member *m, struct err *err)
 	return 0;
 }
 
+static int set_xattrs(int fd, const struct member *m, struct err *err)
+{
+	for (size_t i = 0; i < m->n_xattrs; i++) {
+		const struct member_xattr *a = &m->xattrs[i];
+
+		/* Without privilege a capability cannot be given, only lost: as with owners. */
+		if (fsetxattr(fd, a->name, a->value, a->len, 0) < 0 &&
+		    !(errno == EPERM && geteuid() && str_starts(a->name, "security.")))
+			return err_sys(err, -errno, "cannot set the attribute '%s'", a->name);
+	}
+	return 0;
+}
+
+static int set_directory_xattrs(struct extract *x, const struct member *m, struct err *err)
+{
+	AUTO(close) int fd = -1;
+
+	if (!m->n_xattrs)
+		return 0;
+	fd = open_beneath(x, m->path, O_RDONLY | O_DIRECTORY);
+	return fd < 0 ? err_sys(err, fd, "cannot open the directory") : set_xattrs(fd, m, err);
+}
+
 static int make_directory(struct extract *x, const struct member *m, struct err *err)
 {
 	const char *leaf;
@@ -213,20 +236,8 @@ static int make_directory(struct extract *x, const struct member *m, struct err 
 		if (r < 0)
 			return err_sys(err, r, "cannot make the directory");
 	}
-	return late_add(x, m, err);
-}
-
-static int set_xattrs(int fd, const struct member *m, struct err *err)
-{
-	for (size_t i = 0; i < m->n_xattrs; i++) {
-		const struct member_xattr *a = &m->xattrs[i];
-
-		/* Without privilege a capability cannot be given, only lost: as with owners. */
-		if (fsetxattr(fd, a->name, a->value, a->len, 0) < 0 &&
-		    !(errno == EPERM && geteuid() && str_starts(a->name, "security.")))
-			return err_sys(err, -errno, "cannot set the attribute '%s'", a->name);
-	}
-	return 0;
+	r = set_directory_xattrs(x, m, err);
+	return r < 0 ? r : late_add(x, m, err);
 }
 
 static int open_file(struct extract *x, const struct member *m, struct err *err)
@@ -263,12 +274,12 @@ static int make_hardlink(struct extract *x, const struct member *m, struct err *
 
 	if (target_fd < 0 || fstatat(target_fd, leaf, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_set(err, -ERR_BAD_INPUT, "the target '%s' of the hard link is not there", m->link);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, -ERR_BAD_INPUT, "the target '%s' of the hard link is no regular file", m->link);
+	if (S_ISDIR(st.st_mode))
+		return err_set(err, -ERR_BAD_INPUT, "the target '%s' of the hard link is a directory", m->link);
 	r = parent_of(x, m->path, &dir_fd, &new_leaf, err);
 	if (r < 0)
 		return r;
-	/* Nobody but us changes this tree, so the target is still what it was. */
+	/* Nobody but us changes this tree, so the target is still what it was. No symlink is followed. */
 	if (linkat(target_fd, leaf, dir_fd, new_leaf, 0) == 0)
 		return 0;
 	if (errno == EEXIST) {

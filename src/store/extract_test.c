@@ -126,6 +126,7 @@ static void kinds(void **state)
 		{ .name = "rootfs/implied/deep/f", .type = '0', .data = "y" },
 		{ .name = "rootfs/h", .type = '1', .link = "rootfs/d/f" },
 		{ .name = "rootfs/s", .type = '2', .link = "../../../etc/passwd", .mtime = 3000 },
+		{ .name = "rootfs/hs", .type = '1', .link = "rootfs/s" },
 		{ .name = "rootfs/p", .type = '6', .mode = 0622 },
 		{ .name = "rootfs/t", .type = '0', .pax = "mtime=5000.25\n" },
 	};
@@ -143,6 +144,8 @@ static void kinds(void **state)
 	assert_int_equal(look(p, "s").st_mtime, 3000);
 	assert_true(readlinkat(p->root_fd, "s", target, sizeof(target) - 1) > 0);
 	assert_string_equal(target, "../../../etc/passwd");
+	assert_int_equal(look(p, "hs").st_ino, look(p, "s").st_ino);
+	assert_int_equal(look(p, "hs").st_nlink, 2);
 	assert_int_equal(look(p, "p").st_mode & S_IFMT, S_IFIFO);
 	assert_int_equal(look(p, "t").st_mtim.tv_nsec, 250000000);
 }
@@ -193,9 +196,9 @@ static void refused(void **state)
 	static const struct tar_header link_to_nothing[] = {
 		{ .name = "rootfs/h", .type = '1', .link = "rootfs/none" },
 	};
-	static const struct tar_header link_to_link[] = {
-		{ .name = "rootfs/l", .type = '2', .link = "/etc/passwd" },
-		{ .name = "rootfs/h", .type = '1', .link = "rootfs/l" },
+	static const struct tar_header link_to_directory[] = {
+		{ .name = "rootfs/d", .type = '5' },
+		{ .name = "rootfs/h", .type = '1', .link = "rootfs/d" },
 	};
 	static const struct tar_header link_through_link[] = {
 		{ .name = "rootfs/l", .type = '2', .link = "/etc" },
@@ -210,8 +213,8 @@ static void refused(void **state)
 		   "archive member 'rootfs/f/x': it lies below what is no directory");
 	unpack_bad(p, link_to_nothing, 1,
 		   "archive member 'rootfs/h': the target 'none' of the hard link is not there");
-	unpack_bad(p, link_to_link, 2,
-		   "archive member 'rootfs/h': the target 'l' of the hard link is no regular file");
+	unpack_bad(p, link_to_directory, 2,
+		   "archive member 'rootfs/h': the target 'd' of the hard link is a directory");
 	unpack_bad(p, link_through_link, 2,
 		   "archive member 'rootfs/h': the target 'l/passwd' of the hard link is not there");
 }

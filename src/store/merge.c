@@ -437,6 +437,7 @@ static struct inode *inode_of(struct merge *m, const struct member *from)
 
 	take_metadata(m, i, from);
 	if (from->kind == MEMBER_SYMLINK) {
+		i->mode = S_IFLNK | 0777;	/* as Linux makes all of them, whatever the archive says */
 		i->link = take_copy(m, from->link, strlen(from->link) + 1);
 		i->size = (int64_t)strlen(from->link);
 	} else if (from->kind == MEMBER_FILE) {

@@ -106,7 +106,7 @@ static void tell(const struct image *i, const struct node *n, struct buf *out)
 	}
 	if (path)
 		buf_addf(out, "%s%s", path, dir ? "/" : "");
-	if ((inode->mode & 07777) != (dir ? 0755 : 0644))
+	if ((inode->mode & 07777) != (dir ? 0755 : inode->link ? 0777 : 0644))
 		buf_addf(out, " %o", inode->mode & 07777);
 	if (inode->uid || inode->gid)
 		buf_addf(out, " %u:%u", inode->uid, inode->gid);

@@ -17,8 +17,10 @@ const struct json_field unpack_reply_fields[] = {
 	{ "tree", JSON_STRING, AT(tree), JSON_OMIT_EMPTY },
 	{ "sha256", JSON_STRING, AT(sha256), JSON_OMIT_EMPTY },
 	{ "sha512", JSON_STRING, AT(sha512), JSON_OMIT_EMPTY },
+	{ "index", JSON_STRING, AT(index), JSON_OMIT_EMPTY },
 	{ "size", JSON_INT, AT(size), JSON_OMIT_EMPTY },
 	{ "treeSize", JSON_INT, AT(tree_size), JSON_OMIT_EMPTY },
+	{ "indexSize", JSON_INT, AT(index_size), JSON_OMIT_EMPTY },
 	{ "code", JSON_INT, AT(code), JSON_OMIT_EMPTY },
 	{ "chain", JSON_STRV, AT(chain), JSON_OMIT_EMPTY },
 	{}
@@ -35,19 +37,30 @@ void unpack_reply_clear(struct unpack_reply *r)
 	json_clear(unpack_reply_fields, r);
 }
 
+static bool is_sha256(const char *name)
+{
+	return strlen(name) == IMAGE_KEY_LEN && str_starts(name, "sha256-") && store_blob_valid(name);
+}
+
+static bool is_id(const char *name)
+{
+	return strlen(name) == IMAGE_ID_LEN && image_id_check(name, NULL) >= 0;
+}
+
+static bool names_tree(const struct unpack_reply *r)
+{
+	return (!r->id || is_id(r->id)) && r->tree && store_tree_valid(r->tree) &&
+	       (!r->index || is_sha256(r->index)) && r->index_size >= 0;
+}
+
 static bool names_archive(const struct unpack_reply *r)
 {
-	return r->id && strlen(r->id) == IMAGE_ID_LEN && image_id_check(r->id, NULL) >= 0 && r->tree &&
-	       store_tree_valid(r->tree);
+	return r->id && names_tree(r);
 }
 
 static bool names_hashes(const struct unpack_reply *r)
 {
-	if (r->sha256 && !(strlen(r->sha256) == IMAGE_KEY_LEN && store_blob_valid(r->sha256)))
-		return false;
-	if (r->sha512 && !(strlen(r->sha512) == IMAGE_ID_LEN && image_id_check(r->sha512, NULL) >= 0))
-		return false;
-	return r->sha256 || r->sha512;
+	return (r->sha256 || r->sha512) && (!r->sha256 || is_sha256(r->sha256)) && (!r->sha512 || is_id(r->sha512));
 }
 
 /* What the answer must hold, by what was asked for. */
@@ -56,7 +69,7 @@ static const struct answer {
 	bool (*fits)(const struct unpack_reply *r);
 } answers[] = {
 	{ "import", names_archive }, { "extract", names_archive }, { "verify", names_archive },
-	{ "blob", names_hashes },
+	{ "blob", names_hashes }, { "compose", names_tree },
 };
 
 static const struct answer *answer_to(const char *op)
@@ -69,11 +82,18 @@ static const struct answer *answer_to(const char *op)
 
 int unpack_start(int exe_fd, char *const *args, const int fds[UNPACK_FDS], struct unpack **ret, struct err *err)
 {
+	return unpack_start_with(exe_fd, args, fds, NULL, 0, ret, err);
+}
+
+int unpack_start_with(int exe_fd, char *const *args, const int fds[UNPACK_FDS], const int *more, size_t n_more,
+		      struct unpack **ret, struct err *err)
+{
 	AUTO(strv_free) char **argv = NULL;
 	AUTO(free) char *limits = limits_hand_on();
 	AUTO(close) int read_fd = -1, write_fd = -1;
-	int pipe_fds[2], child_fds[UNPACK_FDS];
-	struct proc proc = { .exe_fd = exe_fd, .fds = child_fds, .n_fds = UNPACK_FDS };
+	AUTO(free) int *child_fds = xcalloc(UNPACK_FDS + n_more, sizeof(*child_fds));
+	struct proc proc = { .exe_fd = exe_fd, .fds = child_fds, .n_fds = UNPACK_FDS + n_more };
+	int pipe_fds[2];
 	struct unpack *u;
 	pid_t pid;
 	int r;
@@ -84,6 +104,8 @@ int unpack_start(int exe_fd, char *const *args, const int fds[UNPACK_FDS], struc
 	write_fd = pipe_fds[1];
 	for (int i = 0; i < UNPACK_FDS; i++)
 		child_fds[i] = fds[i];
+	for (size_t i = 0; i < n_more; i++)
+		child_fds[UNPACK_FDS + i] = more[i];
 	child_fds[UNPACK_FD_REPLY] = write_fd;
 	strv_add(&argv, "rkt-unpack");
 	for (size_t i = 0; args[i]; i++)

@@ -9,16 +9,21 @@
  * root's where the caller is root, but sees nothing except the descriptors
  * that it is given.
  *
- *   rkt-unpack import [blob] [tree]       fd 0: the archive, to be read to its end
+ *   rkt-unpack import [blob] [tree|index]  fd 0: the archive, to be read to its end; tree and index need blob
  *   rkt-unpack extract [rootfs-only]      fd 3: the blob
  *   rkt-unpack verify [tree]              fd 3: the blob
  *   rkt-unpack blob [sha256] [sha512]     fd 0: any bytes, to be read to their end; which hashes to tell
+ *   rkt-unpack compose index              by store/compose.h
+ *   rkt-unpack compose tree [rootfs-only|compare]
  *
  *   fd 3  UNPACK_FD_BLOB      import, blob: an empty file that becomes the blob
- *   fd 4  UNPACK_FD_DIR       an empty directory to unpack into (verify: to compare with)
+ *   fd 4  UNPACK_FD_DIR       an empty directory to unpack into (verify, compare: to compare with)
+ *         UNPACK_FD_INDEX     index: an empty file that becomes the index
  *   fd 5  UNPACK_FD_REPLY     one JSON document, then it exits: 0, or 1 with {"code", "chain"}
- *   fd 6  UNPACK_FD_MANIFEST  import: an empty file that becomes the manifest
- *   fd 7  UNPACK_FD_TREE      verify: the rendered tree
+ *   fd 6  UNPACK_FD_MANIFEST  import, compose: an empty file that becomes the manifest
+ *   fd 7  UNPACK_FD_TREE      verify, compare: the rendered tree
+ *   fd 8  UNPACK_FD_REQUEST   compose: one JSON document
+ *   fd 9… UNPACK_FD_LAYERS    compose: the blobs
  *
  * A last word "limits=…" (UNPACK_LIMITS) says what limits_hand_on() gave, where other limits than the default ones
  * are in force.
@@ -28,6 +33,8 @@
  */
 enum {
 	UNPACK_FD_BLOB = 3, UNPACK_FD_DIR, UNPACK_FD_REPLY, UNPACK_FD_MANIFEST, UNPACK_FD_TREE, UNPACK_FDS,
+	UNPACK_FD_INDEX = UNPACK_FD_DIR,
+	UNPACK_FD_REQUEST = UNPACK_FDS, UNPACK_FD_LAYERS,
 };
 enum { UNPACK_REPLY_MAX = 64 << 10 };
 #define UNPACK_LIMITS "limits="
@@ -36,7 +43,9 @@ struct unpack_reply {
 	char *id;			/* "sha512-…" of the archive's bytes */
 	char *tree;			/* what the image's tree is called */
 	char *sha256, *sha512;		/* "sha256-…", "sha512-…": those that were asked for */
+	char *index;			/* "sha256-…" of the index */
 	int64_t size, tree_size;	/* bytes of the archive, of the files in it */
+	int64_t index_size;
 	int64_t code;			/* a failure: negative */
 	char **chain;			/* and its words, outermost first */
 };
@@ -49,6 +58,10 @@ struct unpack;
 
 /* argv after the program's name, NULL-terminated; fds as above, -1 for none. They stay the caller's. */
 int unpack_start(int exe_fd, char *const *args, const int fds[UNPACK_FDS], struct unpack **ret, struct err *err);
+
+/* With more descriptors, from UNPACK_FDS on. */
+int unpack_start_with(int exe_fd, char *const *args, const int fds[UNPACK_FDS], const int *more, size_t n_more,
+		      struct unpack **ret, struct err *err);
 
 /* Waits for its end. Its failure becomes ours. */
 int unpack_wait(struct unpack *u, struct unpack_reply *ret, struct err *err);

@@ -12,7 +12,7 @@
 #include "os/confine.h"
 #include "os/mount.h"
 
-enum { FILES_MAX = 128, NOBODY = 65534 };
+enum { NOBODY = 65534 };
 
 #define CAP_BIT(cap) (1u << (cap))
 /* All below 32. What setting owners, modes, setuid bits and file capabilities takes. */
@@ -100,14 +100,14 @@ static int give_up_root(int dir_fd, int tree_fd, struct err *err)
 	return dir_fd >= 0 ? drop_caps(err) : proc_drop(NOBODY, NOBODY, err);
 }
 
-int box_enter(int dir_fd, int tree_fd, struct err *err)
+int box_enter(int dir_fd, int tree_fd, unsigned max_files, struct err *err)
 {
 	int r;
 
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_sys(err, -errno, "cannot forbid core dumps");
 	confine_limit(RLIMIT_CORE, 0);
-	confine_limit(RLIMIT_NOFILE, FILES_MAX);
+	confine_limit(RLIMIT_NOFILE, max_files);
 	r = geteuid() == 0 ? give_up_root(dir_fd, tree_fd, err) : stay_below(dir_fd, tree_fd, err);
 	return r < 0 ? r : confine_calls(dir_fd >= 0 ? CONFINE_MAKE : 0, err);
 }

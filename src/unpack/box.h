@@ -18,6 +18,7 @@
  * dir_fd is filled, tree_fd is read; -1 for none. For root they are replaced by
  * descriptors of detached mounts, out of which ".." does not lead. All
  * libraries must be loaded and ready, and no thread may run yet.
+ * max_files: how many descriptors there may be, those that are open among them.
  */
-int box_enter(int dir_fd, int tree_fd, struct err *err);
+int box_enter(int dir_fd, int tree_fd, unsigned max_files, struct err *err);
 #endif

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-enum { DIR_FD = 10, TREE_FD, NOBODY = 65534 };
+enum { DIR_FD = 10, TREE_FD, NOBODY = 65534, FILES_MAX = 128 };
 
 static bool with_files;		/* the box is given directories */
 static char dir[] = "/tmp/box_test.XXXXXX";
@@ -31,7 +31,7 @@ static int enter(void)
 			   dup2(openat(places, "tree", O_RDONLY | O_DIRECTORY), TREE_FD) < 0))
 		return -1;
 	close(places);
-	return box_enter(with_files ? DIR_FD : -1, with_files ? TREE_FD : -1, NULL);
+	return box_enter(with_files ? DIR_FD : -1, with_files ? TREE_FD : -1, FILES_MAX, NULL);
 }
 
 /* What a process in the box did: its exit code, or 128 and the signal that ended it. As root, or as nobody. */

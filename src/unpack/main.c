@@ -6,11 +6,9 @@
 #include "base/fd.h"
 #include "spec/image.h"
 #include "spec/limits.h"
-#include "store/compare.h"
 #include "store/digest.h"
-#include "store/extract.h"
-#include "store/unpack.h"
 #include "unpack/box.h"
+#include "unpack/op.h"
 
 #ifdef WITH_ASAN
 /* The leak checker works by ptrace and /proc, which the box takes away. */
@@ -18,9 +16,7 @@ int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void) { return 1; }
 #endif
 
-enum flag {
-	WITH_BLOB = 1 << 0, WITH_TREE = 1 << 1, ROOTFS_ONLY = 1 << 2, WITH_SHA256 = 1 << 3, WITH_SHA512 = 1 << 4,
-};
+enum { FILES_MAX = 128 };
 
 static int say(const struct unpack_reply *reply)
 {
@@ -35,87 +31,69 @@ static int fill_reply(const struct digest_result *d, struct unpack_reply *reply,
 
 	reply->id = xstrdup(d->id);
 	reply->size = d->size;
-	reply->tree_size = d->tar.content;
 	return digest_tree_name(key, &reply->tree, err);
 }
 
-/* Runs the archive into a directory that becomes the rootfs; -1: nowhere, it is only checked. */
-static int run_archive(int in_fd, int out_fd, int rootfs_fd, struct digest_result *d, struct err *err)
+/*
+ * Reads an archive and puts its files together: nothing is made of one that is
+ * wrong anywhere. out_fd: the copy; -1: none. archive_fd: where it can be read
+ * again; -1: nothing is made of it.
+ */
+static int run_archive(unsigned flags, int in_fd, int out_fd, int archive_fd, struct digest_result *d,
+		       struct unpack_reply *reply, struct err *err)
 {
-	AUTO(extract_free) struct extract *x = NULL;
-	struct tar_sink sink = {};
+	AUTO(merge_free) struct merge *m = merge_new();
+	struct merge_layer layer = { .format = TAR_ACI };
+	struct tar_sink sink = merge_begin(m, &layer);
 	int r;
 
-	if (rootfs_fd >= 0) {
-		r = extract_open(rootfs_fd, &x, err);
-		if (r < 0)
-			return r;
-		sink = extract_sink(x);
-	}
 	r = digest_archive(in_fd, out_fd, &sink, d, err);
-	if (r >= 0 && x)
-		r = extract_finish(x, err);
+	if (r < 0)
+		return r;
+	merge_finish(m);
+	r = output(flags, m, &(struct archives){ &archive_fd, &d->size, 1 }, reply, err);
+	if (r < 0)
+		free(TAKE(d->tar.manifest));
 	return r;
 }
 
-static int make_rootfs(int dir_fd, int *ret_fd, struct err *err)
+/* Beside the rootfs. */
+static int write_manifest(const struct digest_result *d, struct err *err)
 {
-	int r;
+	int r = file_write(UNPACK_FD_DIR, "manifest", d->tar.manifest, d->tar.manifest_len, 0644);
 
-	r = dir_make(dir_fd, "rootfs", 0755);
-	/* The store's directories hand their group down; an image decides itself. */
-	if (r >= 0 && fchownat(dir_fd, "rootfs", geteuid(), getegid(), AT_SYMLINK_NOFOLLOW) < 0)
-		r = -errno;
-	if (r >= 0)
-		r = dir_open(dir_fd, "rootfs", ret_fd);
-	return r < 0 ? err_sys(err, r, "cannot make the directory 'rootfs'") : 0;
+	return r < 0 ? err_sys(err, r, "cannot write the file 'manifest'") : 0;
 }
 
 static int import(unsigned flags, struct unpack_reply *reply, struct err *err)
 {
-	AUTO(close) int rootfs_fd = -1;
 	struct digest_result d = {};
-	int r = 0;
+	int r;
 
-	if (flags & WITH_TREE)
-		r = make_rootfs(UNPACK_FD_DIR, &rootfs_fd, err);
-	if (r >= 0)
-		r = run_archive(STDIN_FILENO, flags & WITH_BLOB ? UNPACK_FD_BLOB : -1, rootfs_fd, &d, err);
+	if (flags & (WITH_TREE | WITH_INDEX) && !(flags & WITH_BLOB))
+		return err_set(err, -EINVAL, "without a blob nothing can be made of an archive");
+	r = run_archive(flags, STDIN_FILENO, flags & WITH_BLOB ? UNPACK_FD_BLOB : -1, UNPACK_FD_BLOB, &d, reply, err);
 	if (r < 0)
 		return r;
 	r = fd_write_all(UNPACK_FD_MANIFEST, d.tar.manifest, d.tar.manifest_len);
 	if (r < 0)
 		r = err_sys(err, r, "cannot write the manifest into the store");
-	if (r >= 0 && flags & WITH_TREE) {
-		r = file_write(UNPACK_FD_DIR, "manifest", d.tar.manifest, d.tar.manifest_len, 0644);
-		if (r < 0)
-			r = err_sys(err, r, "cannot write the file 'manifest'");
-	}
+	if (r >= 0 && flags & WITH_TREE)
+		r = write_manifest(&d, err);
 	free(d.tar.manifest);
 	return r < 0 ? r : fill_reply(&d, reply, err);
 }
 
 static int extract(unsigned flags, struct unpack_reply *reply, struct err *err)
 {
-	AUTO(close) int rootfs_fd = -1;
 	struct digest_result d = {};
 	int r;
 
-	if (flags & ROOTFS_ONLY) {
-		rootfs_fd = fcntl(UNPACK_FD_DIR, F_DUPFD_CLOEXEC, 3);
-		r = rootfs_fd < 0 ? err_sys(err, -errno, "cannot use the directory") : 0;
-	} else {
-		r = make_rootfs(UNPACK_FD_DIR, &rootfs_fd, err);
-	}
-	if (r >= 0)
-		r = run_archive(UNPACK_FD_BLOB, -1, rootfs_fd, &d, err);
+	r = run_archive(flags | WITH_TREE, UNPACK_FD_BLOB, -1, UNPACK_FD_BLOB, &d, reply, err);
 	if (r < 0)
 		return r;
-	if (!(flags & ROOTFS_ONLY)) {
-		r = file_write(UNPACK_FD_DIR, "manifest", d.tar.manifest, d.tar.manifest_len, 0644);
-		if (r < 0)
-			r = err_sys(err, r, "cannot write the file 'manifest'");
-	}
+	if (!(flags & ROOTFS_ONLY))
+		r = write_manifest(&d, err);
 	free(d.tar.manifest);
 	return r < 0 ? r : fill_reply(&d, reply, err);
 }
@@ -134,10 +112,8 @@ static int compare_manifest(const struct digest_result *d, struct err *err)
 	return 0;
 }
 
-/* The tree is compared with a fresh one: what the archive means is decided in one place only. */
 static int verify(unsigned flags, struct unpack_reply *reply, struct err *err)
 {
-	AUTO(close) int rootfs_fd = -1, tree_fd = -1;
 	struct digest_result d = {};
 	int r;
 
@@ -152,18 +128,11 @@ static int verify(unsigned flags, struct unpack_reply *reply, struct err *err)
 		d.size = names.size;
 		return fill_reply(&d, reply, err);
 	}
-	r = make_rootfs(UNPACK_FD_DIR, &rootfs_fd, err);
-	if (r >= 0)
-		r = run_archive(UNPACK_FD_BLOB, -1, rootfs_fd, &d, err);
-	if (r >= 0)
-		r = compare_manifest(&d, err);
-	free(TAKE(d.tar.manifest));
+	r = run_archive(flags | COMPARE, UNPACK_FD_BLOB, -1, UNPACK_FD_BLOB, &d, reply, err);
 	if (r < 0)
 		return r;
-	r = dir_open(UNPACK_FD_TREE, "rootfs", &tree_fd);
-	if (r < 0)
-		return err_sys(err, r, "cannot open the tree's 'rootfs'");
-	r = compare_trees(tree_fd, rootfs_fd, err);
+	r = compare_manifest(&d, err);
+	free(d.tar.manifest);
 	return r < 0 ? r : fill_reply(&d, reply, err);
 }
 
@@ -192,18 +161,19 @@ struct op {
 };
 
 static const struct op ops[] = {
-	{ "import", WITH_BLOB | WITH_TREE, import },
+	{ "import", WITH_BLOB | WITH_TREE | WITH_INDEX, import },
 	{ "extract", ROOTFS_ONLY, extract },
 	{ "verify", WITH_TREE, verify },
 	{ "blob", WITH_SHA256 | WITH_SHA512, blob },
+	{ "compose", WITH_TREE | WITH_INDEX | ROOTFS_ONLY | COMPARE, compose_op },
 };
 
 static const struct {
 	const char *name;
 	unsigned flag;
 } flag_names[] = {
-	{ "blob", WITH_BLOB }, { "tree", WITH_TREE }, { "rootfs-only", ROOTFS_ONLY }, { "sha256", WITH_SHA256 },
-	{ "sha512", WITH_SHA512 },
+	{ "blob", WITH_BLOB }, { "tree", WITH_TREE }, { "index", WITH_INDEX }, { "rootfs-only", ROOTFS_ONLY },
+	{ "compare", COMPARE }, { "sha256", WITH_SHA256 }, { "sha512", WITH_SHA512 },
 };
 
 static const struct op *parse(int argc, char **argv, unsigned *ret_flags)
@@ -225,23 +195,37 @@ static const struct op *parse(int argc, char **argv, unsigned *ret_flags)
 			return NULL;
 		*ret_flags |= flag;
 	}
-	return op;
+	/* They would be made in the same descriptor. */
+	return *ret_flags & WITH_TREE && *ret_flags & WITH_INDEX ? NULL : op;
+}
+
+/* A page of a mapped blob could not be had (unpack/window.h). */
+static void say_unreadable(int signal_number)
+{
+	static const char reply[] = "{\"code\":-5,\"chain\":[\"cannot read a blob: input/output error\"]}";
+
+	(void)signal_number;
+	(void)!write(UNPACK_FD_REPLY, reply, sizeof(reply) - 1);
+	_exit(1);
 }
 
 static int run(const struct op *op, unsigned flags, const char *last, struct unpack_reply *reply, struct err *err)
 {
 	bool uses_dir = flags & WITH_TREE || op->run == extract;
-	bool uses_tree = flags & WITH_TREE && op->run == verify;
+	bool uses_tree = flags & COMPARE || (flags & WITH_TREE && op->run == verify);
 	int r = 0;
 
 	umask(0);	/* modes are the archive's */
 	signal(SIGXFSZ, SIG_IGN);	/* a limit of file sizes is an error to return */
+	signal(SIGBUS, say_unreadable);
+	limits_set(NULL);	/* before there are threads */
 	if (str_starts(last, UNPACK_LIMITS))
 		r = limits_take(last + strlen(UNPACK_LIMITS), err);
 	if (r >= 0)
 		r = digest_init(err);
 	if (r >= 0)
-		r = box_enter(uses_dir ? UNPACK_FD_DIR : -1, uses_tree ? UNPACK_FD_TREE : -1, err);
+		r = box_enter(uses_dir ? UNPACK_FD_DIR : -1, uses_tree ? UNPACK_FD_TREE : -1,
+			      FILES_MAX + (unsigned)(op->run == compose_op ? compose_blobs() : 0), err);
 	return r < 0 ? r : op->run(flags, reply, err);
 }
 

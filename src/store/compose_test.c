@@ -1,0 +1,332 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "spec/image.h"
+#include "store/compose.h"
+#include "store/digest.h"
+#include "store/tar_build.h"
+#include "store/test_files.h"
+
+enum { LAYERS_MAX = 3 };
+
+struct place {
+	char *path;
+	int fd, unpack_fd;
+	struct compose_layer layers[LAYERS_MAX];
+	struct compose_request request;
+	int blobs[LAYERS_MAX];
+	struct compose_result result;
+	char *words;
+};
+
+static int make_place(void **state)
+{
+	struct place *p = xcalloc(1, sizeof(*p));
+
+	p->request.layers = p->layers;
+	p->path = name_random("/tmp/rkt-compose");	/* EROFS does not take files in memory */
+	p->unpack_fd = open(RKT_UNPACK, O_PATH | O_CLOEXEC);
+	*state = p;
+	return dir_make(AT_FDCWD, p->path, 0700) < 0 || dir_open(AT_FDCWD, p->path, &p->fd) < 0 ||
+	       p->unpack_fd < 0 || hash_init() < 0 ? -1 : 0;
+}
+
+static int drop_place(void **state)
+{
+	struct place *p = *state;
+
+	for (size_t i = 0; i < p->request.n_layers; i++) {
+		close(p->blobs[i]);
+		free(p->layers[i].key);
+	}
+	compose_result_clear(&p->result);
+	free(p->words);
+	close(p->unpack_fd);
+	close(p->fd);
+	tree_remove(AT_FDCWD, p->path);
+	free(p->path);
+	free(p);
+	return 0;
+}
+
+static char *key_of(const struct buf *bytes, enum hash_kind kind)
+{
+	AUTO(hash_free) struct hash *hash = hash_new(kind);
+	char name[HASH_NAME_MAX + 1];
+
+	assert_int_equal(hash_add(hash, bytes->data, bytes->len), 0);
+	assert_int_equal(hash_end(hash, name), 0);
+	return xstrndup(name, IMAGE_KEY_LEN);
+}
+
+static void add_blob(struct place *p, bool oci, const struct tar_header *members)
+{
+	size_t i = p->request.n_layers++;
+	AUTO(free) char *name = xasprintf("blob%zu", i);
+	AUTO(buf_clear) struct buf tar = {};
+
+	if (!oci)
+		tar_begin(&tar, TEST_MANIFEST);
+	for (; members->name; members++)
+		tar_add(&tar, members);
+	tar_end(&tar);
+	assert_int_equal(file_write(p->fd, name, tar.data, tar.len, 0644), 0);
+	p->blobs[i] = openat(p->fd, name, O_RDONLY | O_CLOEXEC);
+	assert_true(p->blobs[i] >= 0);
+	p->layers[i] = (struct compose_layer){ .key = key_of(&tar, oci ? HASH_SHA256 : HASH_SHA512), .oci = oci };
+}
+#define LAYER(p, ...) add_blob(p, true, (const struct tar_header[]){ __VA_ARGS__, {} })
+#define ACI(p, ...) add_blob(p, false, (const struct tar_header[]){ __VA_ARGS__, {} })
+
+static int run(struct place *p, enum compose_mode mode, int out_fd, int tree_fd)
+{
+	AUTO(err_clear) struct err err = {};
+	int r;
+
+	compose_result_clear(&p->result);
+	free(TAKE(p->words));
+	r = compose(p->unpack_fd, mode, &p->request, p->blobs, out_fd, tree_fd, &p->result, &err);
+	p->words = r < 0 ? err_text(&err) : xstrdup("");
+	return r;
+}
+
+static int new_directory(struct place *p, const char *name)
+{
+	int fd;
+
+	assert_int_equal(dir_make(p->fd, name, 0755), 0);
+	assert_int_equal(dir_open(p->fd, name, &fd), 0);
+	return fd;
+}
+
+static int new_file(struct place *p, const char *name)
+{
+	int fd = openat(p->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void contents(int fd, const char *path, const char *expected)
+{
+	AUTO(free) char *text = NULL;
+
+	assert_int_equal(file_read(fd, path, 1 << 20, &text, NULL), 0);
+	assert_string_equal(text, expected);
+}
+
+static void layers_of_everything(struct place *p)
+{
+	LAYER(p, { .name = "./", .type = '5', .mode = 0711, .mtime = 5 }, { .name = "etc", .type = '5', .mtime = 1000 },
+	      { .name = "etc/a", .type = '0', .data = "lower", .mtime = 2000 },
+	      { .name = "etc/gone", .type = '0', .data = "x" },
+	      { .name = "suid", .type = '0', .data = "program", .mode = 04755, .uid = 12, .gid = 34 },
+	      { .name = "old/x", .type = '0', .data = "x" }, { .name = "pipe", .type = '6', .mode = 0600 });
+	LAYER(p, { .name = "etc/.wh.gone", .type = '0' }, { .name = "etc/b", .type = '1', .link = "etc/a" },
+	      { .name = "old/.wh..wh..opq", .type = '0' }, { .name = "old/y", .type = '0', .data = "y" },
+	      { .name = "t", .type = '0', .data = "t", .pax = "mtime=5000.123456789\nSCHILY.xattr.user.note=text\n" },
+	      { .name = "etc/d", .type = '5', .mode = 01777, .pax = "SCHILY.xattr.user.dir=1\n" });
+	LAYER(p, { .name = "etc/c", .type = '2', .link = "../t" }, { .name = "etc/e", .type = '1', .link = "etc/c" },
+	      { .name = "empty", .type = '0' }, { .name = "etc/a", .type = '0', .data = "upper" });
+}
+
+static void index_and_tree(void **state)
+{
+	struct place *p = *state;
+	AUTO(close) int index_fd = new_file(p, "index"), tree_fd = new_directory(p, "tree"), rootfs_fd = -1, mnt = -1;
+	AUTO(free) char *tree = NULL;
+	struct stat st;
+
+	layers_of_everything(p);
+	run(p, COMPOSE_TREE, tree_fd, -1);
+	assert_string_equal(p->words, "");
+	assert_null(p->result.manifest);
+	assert_null(p->result.index);
+	assert_null(p->result.id);
+	assert_int_equal(p->result.content, strlen("lower" "upper" "program" "y" "t"));
+	tree = TAKE(p->result.tree);
+	assert_int_equal(dir_open(tree_fd, "rootfs", &rootfs_fd), 0);
+	contents(rootfs_fd, "etc/a", "upper");
+	contents(rootfs_fd, "etc/b", "lower");
+
+	run(p, COMPOSE_INDEX, index_fd, -1);
+	assert_string_equal(p->words, "");
+	assert_string_equal(p->result.tree, tree);
+	assert_non_null(p->result.index);
+	assert_int_equal(fstat(index_fd, &st), 0);
+	assert_int_equal(st.st_size, p->result.index_size);
+	if (geteuid())
+		skip();		/* owners are not set, and nothing can be mounted */
+	mnt = test_mount_index(index_fd, p->blobs, p->request.n_layers);
+	if (mnt < 0)
+		skip();
+	test_same_files(mnt, rootfs_fd);
+}
+
+static void same_again(void **state)
+{
+	struct place *p = *state;
+	AUTO(close) int first_fd = new_file(p, "first"), again_fd = new_file(p, "again");
+	AUTO(free) char *index = NULL, *first = NULL, *again = NULL;
+	size_t first_len, again_len;
+
+	layers_of_everything(p);
+	assert_int_equal(run(p, COMPOSE_INDEX, first_fd, -1), 0);
+	index = TAKE(p->result.index);
+	for (size_t i = 0; i < p->request.n_layers; i++)
+		p->layers[i].hashed = true;
+	assert_int_equal(run(p, COMPOSE_INDEX, again_fd, -1), 0);
+	assert_string_equal(p->result.index, index);
+	assert_int_equal(fd_read_file(first_fd, 1 << 20, &first, &first_len), 0);
+	assert_int_equal(fd_read_file(again_fd, 1 << 20, &again, &again_len), 0);
+	assert_int_equal(first_len, again_len);
+	assert_memory_equal(first, again, first_len);
+}
+
+static void dependency(void **state)
+{
+	static char *const list[] = { (char *)"/dep", NULL };
+	struct place *p = *state;
+	AUTO(close) int tree_fd = new_directory(p, "tree");
+	AUTO(free) char *keys = NULL, *name = NULL;
+	struct stat st;
+
+	ACI(p, { .name = "rootfs/a", .type = '0', .data = "top" });
+	ACI(p, { .name = "rootfs/a", .type = '0', .data = "dep" }, { .name = "rootfs/dep", .type = '0', .data = "dep" },
+	    { .name = "rootfs/left-out", .type = '0' });
+	p->layers[1].outer_whitelist = (char **)list;
+	run(p, COMPOSE_ROOTFS, tree_fd, -1);
+	assert_string_equal(p->words, "");
+	contents(tree_fd, "a", "top");
+	contents(tree_fd, "dep", "dep");
+	assert_int_equal(fstatat(tree_fd, "left-out", &st, 0), -1);
+	assert_string_equal(p->result.manifest, TEST_MANIFEST);
+	assert_int_equal(strlen(p->result.id), IMAGE_ID_LEN);
+	assert_memory_equal(p->result.id, p->layers[0].key, IMAGE_KEY_LEN);
+	keys = xasprintf("%s,%s", p->layers[0].key, p->layers[1].key);
+	assert_int_equal(digest_tree_name(keys, &name, NULL), 0);
+	assert_string_equal(p->result.tree, name);
+}
+
+static void other_name(void **state)
+{
+	struct place *p = *state;
+	AUTO(close) int tree_fd = new_directory(p, "tree");
+	AUTO(free) char *name = NULL;
+
+	LAYER(p, { .name = "a", .type = '0' });
+	p->request.name = (char *)"sha512-1234";
+	assert_int_equal(run(p, COMPOSE_ROOTFS, tree_fd, -1), 0);
+	assert_int_equal(digest_tree_name("sha512-1234", &name, NULL), 0);
+	assert_string_equal(p->result.tree, name);
+}
+
+static void other_bytes(void **state)
+{
+	struct place *p = *state;
+	AUTO(close) int index_fd = new_file(p, "index");
+	AUTO(free) char *words = NULL, *was = NULL;
+
+	LAYER(p, { .name = "a", .type = '0', .data = "1" });
+	LAYER(p, { .name = "a", .type = '0', .data = "2" });
+	was = xstrdup(p->layers[1].key);
+	memset(p->layers[1].key + 7, '0', 64);
+	words = xasprintf("blob '%s': image hash does not match expected (%s != %s)", p->layers[1].key, was,
+			  p->layers[1].key);
+	assert_int_equal(run(p, COMPOSE_INDEX, index_fd, -1), -ERR_BAD_INPUT);
+	assert_string_equal(p->words, words);
+	/* Nobody asks what the caller has hashed. */
+	p->layers[1].hashed = true;
+	assert_int_equal(run(p, COMPOSE_INDEX, index_fd, -1), 0);
+}
+
+static void bad_member(void **state)
+{
+	struct place *p = *state;
+	AUTO(close) int tree_fd = new_directory(p, "tree"), dir_fd = -1;
+	AUTO(free) char *words = NULL;
+
+	LAYER(p, { .name = "a", .type = '0', .data = "1" });
+	LAYER(p, { .name = "../a", .type = '0', .data = "2" });
+	words = xasprintf("blob '%s': archive member '../a': '..' is not allowed in a name", p->layers[1].key);
+	assert_int_equal(run(p, COMPOSE_TREE, tree_fd, -1), -ERR_BAD_INPUT);
+	assert_string_equal(p->words, words);
+	assert_int_equal(dir_open(tree_fd, "rootfs", &dir_fd), -ENOENT);	/* not even begun */
+}
+
+static void mixed(void **state)
+{
+	struct place *p = *state;
+	AUTO(close) int index_fd = new_file(p, "index");
+
+	LAYER(p, { .name = "a", .type = '0' });
+	ACI(p, { .name = "rootfs/a", .type = '0' });
+	assert_int_equal(run(p, COMPOSE_INDEX, index_fd, -1), -EINVAL);
+	assert_string_equal(p->words, "an image is either an ACI or an OCI image");
+}
+
+static void compared(void **state)
+{
+	struct place *p = *state;
+	AUTO(close) int tree_fd = new_directory(p, "tree"), good_fd = new_directory(p, "good"),
+			bad_fd = new_directory(p, "bad"), rootfs_fd = -1;
+
+	layers_of_everything(p);
+	assert_int_equal(run(p, COMPOSE_TREE, tree_fd, -1), 0);
+	run(p, COMPOSE_COMPARE, good_fd, tree_fd);
+	assert_string_equal(p->words, "");
+	assert_int_equal(dir_open(tree_fd, "rootfs", &rootfs_fd), 0);
+	assert_int_equal(file_write(rootfs_fd, "t", "T", 1, 0644), 0);
+	assert_int_equal(run(p, COMPOSE_COMPARE, bad_fd, tree_fd), -ERR_BAD_INPUT);
+	assert_string_equal(p->words, "'rootfs/t' has other contents");
+}
+
+/* As many as there may be, through one process' descriptors. */
+static void many(void **state)
+{
+	struct place *p = *state;
+	AUTO(close) int index_fd = new_file(p, "index");
+	struct compose_layer layers[501];
+	int blobs[ARRAY_LEN(layers)];
+	AUTO(compose_result_clear) struct compose_result result = {};
+	AUTO(err_clear) struct err err = {};
+	AUTO(free) char *words = NULL;
+
+	LAYER(p, { .name = "a", .type = '0' });
+	for (size_t i = 0; i < ARRAY_LEN(layers); i++) {
+		layers[i] = p->layers[0];
+		blobs[i] = p->blobs[0];
+	}
+	p->request.layers = layers;
+	p->request.n_layers = 500;
+	assert_int_equal(compose(p->unpack_fd, COMPOSE_INDEX, &p->request, blobs, index_fd, -1, &result, &err), 0);
+	p->request.n_layers++;
+	assert_int_equal(compose(p->unpack_fd, COMPOSE_INDEX, &p->request, blobs, index_fd, -1, &result, &err), -E2BIG);
+	words = err_text(&err);
+	assert_string_equal(words, "the image has more layers than the limit layers (500; limits.d)");
+	p->request.n_layers = 1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(index_and_tree, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(same_again, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(dependency, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(other_name, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(other_bytes, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(bad_member, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(mixed, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(compared, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(many, make_place, drop_place),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
