@@ -154,6 +154,15 @@ static void expand_hub(struct registry_name *n)
 	}
 }
 
+char *registry_host(const char *text)
+{
+	AUTO(free) char *lower = to_lower(text);
+
+	if (!is_host(lower))
+		return NULL;
+	return is_hub(lower) ? xstrdup(DOCKER_HUB) : TAKE(lower);
+}
+
 char *registry_prefix(const char *text)
 {
 	AUTO(free) char *host = xstrndup(text, strcspn(text, "/"));

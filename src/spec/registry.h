@@ -24,6 +24,12 @@ struct registry_name {
  */
 char *registry_prefix(const char *text);
 
+/*
+ * "host[:port]" in the form that names have it in, Docker Hub's several names as their one. NULL: it is no host. The
+ * caller frees it.
+ */
+char *registry_host(const char *text);
+
 int registry_name_parse(const char *text, struct registry_name *ret, struct err *err);
 
 /* Do both mean the same image? No tag means "latest" here. */

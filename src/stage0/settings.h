@@ -5,18 +5,20 @@
 #include "spec/limits.h"
 /*
  * Configuration files (inventory 2.11): vendor, then local, then user
- * directory; auth.d, limits.d, paths.d, stage1.d; regular files ending in ".json", no
- * symlinks. A later directory overrides; the same thing twice in one is an
+ * directory; auth.d, limits.d, paths.d, registries.d, stage1.d; regular files ending
+ * in ".json", no symlinks. A later directory overrides; the same thing twice in one is an
  * error. Files and directories must be root's and not writable by others when
  * root reads them (security.md H3). Credentials that everybody may read are
  * warned of.
  */
 struct config_auth { char *domain, *type, *user, *password, *token; char *access_key_id, *secret_access_key, *region; };
 struct config_docker_auth { char *registry, *user, *password; };
+struct config_registry { char *registry, **mirrors; };	/* URLs that are asked before it, in order; may be none */
 
 struct config {
 	struct config_auth *auth; size_t n_auth;
 	struct config_docker_auth *docker_auth; size_t n_docker_auth;
+	struct config_registry *registries; size_t n_registries;
 	char *data_dir, *stage1_images_dir;			/* NULL: not configured */
 	char *stage1_name, *stage1_version, *stage1_location;
 	struct limits limits;					/* 0: not configured */
@@ -32,6 +34,11 @@ int config_load(const char *system_dir, const char *local_dir, const char *user_
  */
 int config_read_text(const char *dir_name, const char *path, const char *text, size_t len, struct config *level,
 		     struct err *err);
+
+/* The lists of a configuration, whose items each have a key: the first member. For what reads the kinds of files. */
+enum config_list { CONFIG_AUTH, CONFIG_DOCKER_AUTH, CONFIG_REGISTRIES, CONFIG_LISTS };
+void *config_find(const struct config *c, enum config_list list, const char *key);	/* NULL: none of that key */
+void *config_add(struct config *c, enum config_list list, const char *key);	/* the rest is still to be set */
 
 /* Lets what upper says override what c says, thing by thing. upper is empty afterwards. */
 void config_override(struct config *c, struct config *upper);

@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* One file, read as if it lay in each of the directories. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const dir_names[] = { "auth.d", "limits.d", "paths.d", "stage1.d" };
+	static const char *const dir_names[] = { "auth.d", "limits.d", "paths.d", "registries.d", "stage1.d" };
 	AUTO(config_clear) struct config c = {};
 	struct json_writer *w;
 

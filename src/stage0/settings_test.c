@@ -75,6 +75,23 @@ static const struct wrong {
 	  IN_AUTH "password not specified" },
 	{ "auth.d", DOCKER(",\"registries\":[\"r\",\"r\"],\"credentials\":{\"user\":\"u\",\"password\":\"p\"}"),
 	  IN_AUTH "credentials for docker registry \"r\" are already specified" },
+#define REGISTRY(rest) "{\"rktKind\":\"registry\",\"rktVersion\":\"v1\"" rest "}"
+#define IN_REGISTRIES "failed to parse \"/c/registries.d/a.json\": "
+#define MIRROR(url) REGISTRY(",\"registries\":[\"r\"],\"mirrors\":[\"" url "\"]"), \
+	IN_REGISTRIES "mirror \"" url "\" is not of the form https://HOST[:PORT][/PREFIX]"
+	{ "registries.d", REGISTRY(""), IN_REGISTRIES "no registries specified" },
+	{ "registries.d", REGISTRY(",\"registries\":[\"r\"]"), IN_REGISTRIES "no mirrors specified" },
+	{ "registries.d", REGISTRY(",\"registries\":[\"a/b\"],\"mirrors\":[]"),
+	  IN_REGISTRIES "bad registry host \"a/b\"" },
+	{ "registries.d", REGISTRY(",\"registries\":[\"docker.io\",\"index.docker.io\"],\"mirrors\":[]"),
+	  IN_REGISTRIES "mirrors of registry \"registry-1.docker.io\" are already specified" },
+	{ "registries.d", MIRROR("mirror.com") },
+	{ "registries.d", MIRROR("ftp://mirror.com") },
+	{ "registries.d", MIRROR("https://") },
+	{ "registries.d", MIRROR("https://u:p@mirror.com") },
+	{ "registries.d", MIRROR("https://mirror.com/a?b") },
+	{ "registries.d", MIRROR("https://mirror.com/../x") },
+	{ "registries.d", MIRROR("https://mirror.com:99999") },
 	{ "paths.d", PATHS(",\"data\":\"rel\""), IN_PATHS "data directory must be an absolute path" },
 	{ "paths.d", PATHS(",\"stage1-images\":\"./x\""),
 	  IN_PATHS "stage1 images directory must be an absolute path" },
@@ -184,6 +201,8 @@ static void test_text(void **state)
 		"{\"user\":\"u\",\"password\":\"p\"}"), &words), 0);
 	assert_int_equal(read_into(&c, "auth.d", DOCKER(",\"registries\":[\"r\"],\"credentials\":"
 		"{\"user\":\"v\",\"password\":\"q\"}"), &words), 0);
+	assert_int_equal(read_into(&c, "registries.d", REGISTRY(",\"registries\":[\"docker.io\"],\"mirrors\":"
+		"[\"https://m.com:1/hub\",\"http://[::1]:5000\"]"), &words), 0);
 	assert_int_equal(read_into(&c, "paths.d", PATHS(",\"data\":\"/d\""), &words), 0);
 	assert_int_equal(read_into(&c, "limits.d", LIMITS(",\"layers\":7,\"image-bytes\":\"1G\""), &words), 0);
 	text = config_text(&c);
@@ -192,6 +211,8 @@ static void test_text(void **state)
 		"\"credentials\":{\"user\":\"u\",\"password\":\"p\"}},"
 		"{\"rktVersion\":\"v1\",\"rktKind\":\"dockerAuth\",\"registries\":[\"r\"],"
 		"\"credentials\":{\"user\":\"v\",\"password\":\"q\"}},"
+		"{\"rktVersion\":\"v1\",\"rktKind\":\"registry\",\"registries\":[\"registry-1.docker.io\"],"
+		"\"mirrors\":[\"https://m.com:1/hub\",\"http://[::1]:5000\"]},"
 		"{\"rktVersion\":\"v1\",\"rktKind\":\"paths\",\"data\":\"/d\",\"stage1-images\":\"\"},"
 		"{\"rktVersion\":\"v1\",\"rktKind\":\"stage1\",\"name\":\"\",\"version\":\"\",\"location\":\"\"},"
 		"{\"rktVersion\":\"v1\",\"rktKind\":\"limits\",\"image-bytes\":\"1000000000B\",\"layers\":7}]}");
