@@ -17,7 +17,8 @@ enum {	/* --insecure-options that concern fetching */
 /*
  * How the servers of one domain are to know us. domain is host or host:port,
  * exactly as URLs have it; type is "basic", "oauth" or "aws" and says which of
- * the others are set. Whoever made the list owns the strings.
+ * the others are set. "docker" is as "basic", for images of a registry alone and
+ * under any of its names. Whoever made the list owns the strings.
  */
 struct fetch_credential {
 	const char *domain, *type;
@@ -26,6 +27,9 @@ struct fetch_credential {
 	const char *aws_key_id, *aws_secret, *aws_region;	/* no region: by the host */
 };
 
+/* Whom to ask before a registry. */
+struct fetch_registry { const char *host; char *const *mirrors; };
+
 struct fetch_config {
 	const char *system_config, *local_config;	/* where trustedkeys/ lies */
 	const char *libexec_dir;	/* where rkt-fetch and rkt-unpack are */
@@ -33,6 +37,7 @@ struct fetch_config {
 	bool trust_keys_from_https;
 	const struct fetch_credential *credentials;	/* sent over https alone, and to their domain alone */
 	size_t n_credentials;
+	const struct fetch_registry *registries; size_t n_registries;	/* those that have mirrors */
 	bool render;			/* unpack too (root only) */
 };
 

@@ -125,6 +125,7 @@ int helper_configure(const struct fetch_config *config, struct wire_request *req
 	request->pubkey_http = config->insecure & FETCH_PUBKEY_HTTP;
 	request->debug = log_debugging();
 	request->limits = limits_hand_on();
+	mirrors_add(config, request);
 	return credentials_add(config, request, err);
 }
 

@@ -32,12 +32,13 @@ static void requests(void **state)
 	struct wire_credential credentials[] = {
 		{ (char[]){ "a.com" }, .authorization = (char[]){ "Basic eA==" } },
 		{ (char[]){ "b.com:1" }, .aws_key_id = (char[]){ "id" }, .aws_secret = (char[]){ "s" } },
+		{ (char[]){ "c.com" }, .identity_token = (char[]){ "refresh" } },
 	};
 	struct wire_location locations[] = { { (char[]){ "https://a/k" } }, { (char[]){ "./k" }, true } };
 	struct wire_request sent = {
 		.action = (char[]){ "name" }, .name = (char[]){ "a.com/x" }, .labels = labels, .n_labels = 1,
 		.trusted = trusted, .n_trusted = 1, .locations = locations, .n_locations = 2,
-		.credentials = credentials, .n_credentials = 2,
+		.credentials = credentials, .n_credentials = 3,
 		.skip_tls = true, .debug = true, .limits = (char[]){ "{\"layers\":7}" },
 	};
 	AUTO(wire_request_clear) struct wire_request got = {};
@@ -49,12 +50,13 @@ static void requests(void **state)
 	assert_string_equal(got.labels[0].value, "linux");
 	assert_string_equal(got.trusted[0].armor, "-----BEGIN\nx=\n");
 	assert_int_equal(got.n_locations, 2);
-	assert_int_equal(got.n_credentials, 2);
+	assert_int_equal(got.n_credentials, 3);
 	assert_string_equal(got.credentials[0].authorization, "Basic eA==");
 	assert_null(got.credentials[0].aws_secret);
 	assert_string_equal(got.credentials[1].domain, "b.com:1");
 	assert_string_equal(got.credentials[1].aws_secret, "s");
 	assert_null(got.credentials[1].authorization);
+	assert_string_equal(got.credentials[2].identity_token, "refresh");
 	assert_false(got.locations[0].file);
 	assert_true(got.locations[1].file);
 	assert_true(got.skip_tls && got.debug && !got.skip_signature && !got.has_signature);

@@ -40,6 +40,9 @@ int pull_policy_parse(const char *s, enum pull_policy *ret, struct err *err);	/*
  */
 struct fetch_credential *engine_credentials(const struct engine *e, size_t *ret_n);
 
+/* The same of the registries that have mirrors. */
+struct fetch_registry *engine_registries(const struct engine *e, size_t *ret_n);
+
 /* --- images ------------------------------------------------------------- */
 
 /*
