@@ -27,6 +27,11 @@ int image_check_verified(const struct engine *e, const struct image_info *image,
 {
 	if (e->insecure & INSECURE_IMAGE || image_is_verified(e, image))
 		return 0;
+	if (image->hearsay)
+		return err_set(err, -ERR_NO_SIGNATURE,
+			       "image \"%s\" (%.*s) was fetched by a user whose word on its signature does not count "
+			       "(fetch it again, or try --insecure-options=image)", image->name, IMAGE_KEY_LEN,
+			       image->id);
 	if (!image->verified_by)
 		return err_set(err, -ERR_NO_SIGNATURE,
 			       "the signature of image \"%s\" (%.*s) was never verified (try --insecure-options=image)",

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -79,6 +80,19 @@ static void put(struct place *p, const char *name, const char *version, char dig
 	assert_int_equal(facts_save(p->store, &info, NULL), 0);
 	assert_int_equal(names_add(p->store, name, key, NULL), 0);
 	image_info_clear(&info);
+}
+
+static void put_manifest(struct place *p, char digit, const char *annotations)
+{
+	AUTO(free) char *key = xcalloc(1, IMAGE_KEY_LEN + 1), *path = NULL;
+	AUTO(free) char *text = xasprintf("{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\","
+					  "\"name\":\"example.com/s\",\"annotations\":[%s]}", annotations);
+
+	memcpy(key, "sha512-", 7);
+	memset(key + 7, digit, IMAGE_KEY_LEN - 7);
+	path = store_sharded("imageManifest", key);
+	assert_int_equal(store_make_shard(p->store, "imageManifest", key, NULL), 0);
+	assert_int_equal(file_write(p->store->cas_fd, path, text, strlen(text), 0640), 0);
 }
 
 static int trust(const struct engine *e, const char *prefix, const char *fingerprint)
@@ -226,6 +240,34 @@ static void test_refused_and_unreachable(void **state)
 			       "the server is away"));
 }
 
+/* What could be another user's counts neither as the word on a signature nor as a verified image's manifest. */
+static void test_word_of_others(void **state)
+{
+	static const char facts[] = "image/sha512-1111111111111111111111111111111111111111111111111111111111111111";
+	static const char manifest[] = "imageManifest/sha512/11/"
+		"sha512-1111111111111111111111111111111111111111111111111111111111111111";
+	AUTO(image_info_clear) struct image_info info = {};
+	AUTO(err_clear) struct err err = {}, manifest_err = {};
+	struct image_manifest m = {};
+	struct place *p = *state;
+
+	put_manifest(p, '1', "");
+	assert_int_equal(fchmodat(p->store->cas_fd, manifest, 0660, 0), 0);
+	assert_int_equal(store_find_id(p->store, "sha512-11", &info, NULL), 0);
+	assert_int_equal(store_read_manifest(p->store, &info, &m, &manifest_err), -ERR_BAD_INPUT);
+	assert_non_null(strstr(manifest_err.chain[0], "another user put a manifest in place"));
+	image_info_clear(&info);
+
+	assert_int_equal(fchmodat(p->store->cas_fd, facts, 0660, 0), 0);
+	assert_int_equal(store_find_id(p->store, "sha512-11", &info, NULL), 0);
+	assert_null(info.verified_by);
+	assert_int_equal(image_check_verified(&p->engine, &info, &err), -ERR_NO_SIGNATURE);
+	assert_non_null(strstr(err.chain[0], "whose word on its signature does not count"));
+	/* Where nothing is verified, it is as good as the rest. */
+	assert_int_equal(store_read_manifest(p->store, &info, &m, NULL), 0);
+	image_manifest_clear(&m);
+}
+
 /* A fetch that verified nothing is no way around the check. */
 static void test_unverified_fetch(void **state)
 {
@@ -272,19 +314,6 @@ static int stage1(struct place *p, struct stage1_choice choice, struct image_inf
 
 	*ret_words = k < 0 ? err_text(&err) : NULL;
 	return k;
-}
-
-static void put_manifest(struct place *p, char digit, const char *annotations)
-{
-	AUTO(free) char *key = xcalloc(1, IMAGE_KEY_LEN + 1), *path = NULL;
-	AUTO(free) char *text = xasprintf("{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\","
-					  "\"name\":\"example.com/s\",\"annotations\":[%s]}", annotations);
-
-	memcpy(key, "sha512-", 7);
-	memset(key + 7, digit, IMAGE_KEY_LEN - 7);
-	path = store_sharded("imageManifest", key);
-	assert_int_equal(store_make_shard(p->store, "imageManifest", key, NULL), 0);
-	assert_int_equal(file_write(p->store->cas_fd, path, text, strlen(text), 0660), 0);
 }
 
 #define RUN_ANNOTATION "{\"name\":\"" STAGE1_ENTRY_RUN "\",\"value\":\"/init\"}"
@@ -442,6 +471,7 @@ int main(void)
 		IN_PLACE(test_matrix),
 		IN_PLACE(test_fetch_is_told),
 		IN_PLACE(test_refused_and_unreachable),
+		IN_PLACE(test_word_of_others),
 		IN_PLACE(test_unverified_fetch),
 		IN_PLACE(test_accepted),
 		IN_PLACE(test_default_stage1),

@@ -66,6 +66,19 @@ int store_open_image_tree(struct store *s, const struct image_info *i, int *ret_
 	return 0;
 }
 
+/* The group rkt could have put another in its place, and nothing of it would be what was signed. */
+static int check_manifest_owner(int fd, const struct image_info *i, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, -errno, "cannot look at the manifest of the image '%s'", i->name);
+	if (i->verified_by && ((st.st_uid != 0 && st.st_uid != geteuid()) || st.st_mode & 0022))
+		return err_set(err, -ERR_BAD_INPUT, "another user put a manifest in place of that of the image '%s'; "
+						    "fetch it again", i->name);
+	return 0;
+}
+
 static int read_stored_manifest(struct store *s, const struct image_info *i, char **ret, size_t *ret_len,
 				struct err *err)
 {
@@ -74,8 +87,12 @@ static int read_stored_manifest(struct store *s, const struct image_info *i, cha
 	AUTO(close) int fd = cas_open(s->cas_fd, path, O_RDONLY, 0);
 	int r = fd;
 
-	if (r >= 0)
-		r = fd_read_file(fd, MANIFEST_MAX_BYTES, ret, ret_len);
+	if (r < 0)
+		return err_sys(err, r, "cannot read the manifest of the image '%s'", key);
+	r = check_manifest_owner(fd, i, err);
+	if (r < 0)
+		return r;
+	r = fd_read_file(fd, MANIFEST_MAX_BYTES, ret, ret_len);
 	return r < 0 ? err_sys(err, r, "cannot read the manifest of the image '%s'", key) : 0;
 }
 

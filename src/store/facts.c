@@ -49,7 +49,7 @@ void image_infos_free(struct image_info *list, size_t n)
 
 struct image_info image_info_copy(const struct image_info *info)
 {
-	struct image_info copy = { .last_used = info->last_used };
+	struct image_info copy = { .last_used = info->last_used, .hearsay = info->hearsay };
 
 	json_duplicate(facts_fields, info, &copy);
 	return copy;
@@ -158,8 +158,10 @@ static int facts_read(int fd, const char *key, struct image_info *ret, struct er
 	}
 	ret->last_used = (int64_t)st.st_mtim.tv_sec * NS_PER_SECOND + st.st_mtim.tv_nsec;
 	/* The group rkt may add images, but not say who signed them. */
-	if ((st.st_uid != 0 && st.st_uid != geteuid()) || st.st_mode & 0022)
+	if ((st.st_uid != 0 && st.st_uid != geteuid()) || st.st_mode & 0022) {
+		ret->hearsay = ret->verified_by;
 		free(TAKE(ret->verified_by));
+	}
 	return 0;
 }
 

@@ -80,6 +80,7 @@ struct image_info {
 	 * or "accepted" (an OCI image that nobody signed, of a name for which that is accepted). NULL: nobody.
 	 */
 	char *verified_by;
+	bool hearsay;			/* another user who is not root says that it was verified: nobody, to us */
 	char *format;			/* "oci"; NULL: an ACI */
 	char *digest;			/* of the OCI manifest, "sha256:…" */
 	char *config_digest;		/* of the OCI configuration, likewise */

@@ -1,0 +1,209 @@
+# The group rkt: its members fetch, list and remove images, and cannot make root believe anything.
+# shellcheck shell=bash disable=SC2154
+
+# the_group: the users of a machine with the group rkt, in this test's mount namespace: "rkt" (for rkt-fetch),
+# "member" in the group, and "outsider". $T/member and
+# $T/outsider are then rkt as that user.
+the_group() {
+	cp -a /etc "$T/etc.group"
+	cat >"$T/etc.group/passwd" <<-END
+		root:x:0:0:root:/root:/bin/sh
+		rkt:x:4000:4000::/:/bin/false
+		member:x:4001:4001::/:/bin/sh
+		outsider:x:4002:4002::/:/bin/sh
+	END
+	printf '%s:x:%s:%s\n' root 0 '' rkt 4000 member rkt-admin 4003 '' member 4001 '' outsider 4002 '' \
+		>"$T/etc.group/group"
+	[ ! -e "$T/hosts" ] || cp "$T/hosts" "$T/etc.group/hosts"
+	mount --bind "$T/etc.group" /etc
+	snapshot >"$T/before" 2>/dev/null
+	rkt_as member 4001 4000
+	rkt_as outsider 4002 4002
+}
+
+rkt_as() {	# USER UID GROUPS
+	cat >"$T/$1" <<-END
+		#!/bin/sh
+		exec setpriv --reuid=$2 --regid=$2 --groups=$3 env HOME=/nonexistent \\
+			$RKT --dir=$DATA --local-config=$CONFIG --system-config=$VENDOR "\$@"
+	END
+	chmod 0755 "$T/$1"
+}
+
+mode() { stat -c '%U:%G %a' "$DATA/$1"; }
+
+test_modes() {
+	the_group
+	have shell
+	equal "root:rkt 2750" "$(mode .)" "the data directory"
+	for dir in cas cas/blob cas/imageManifest cas/image cas/name cas/tmp; do
+		equal "root:rkt 2770" "$(mode $dir)" $dir
+	done
+	equal 700 "$(stat -c %a "$DATA/cas/tree" | tail -c 4)" "cas/tree"
+	equal root "$(stat -c %U "$DATA/cas/tree")" "owner of cas/tree"
+	equal "" "$(in_reach ! -group rkt)" "what is outside the group"
+	equal "" "$(in_reach -perm /007 ! -type l)" "what others can use"
+	equal "" "$(in_reach -type f -perm /020 ! -name lock)" "files that the group can change"
+}
+in_reach() { find "$DATA/cas" -path "$DATA/cas/tree" -prune -o "$@" -print | head -n 3; }
+
+# fetched_by_member: the image example.com/shell, fetched by member from $url.
+fetched_by_member() {
+	serve
+	the_group
+	trust_key alice example.com
+	ok rkt image list
+	mkdir -p "$T/www/files"
+	cp "$FIX/shell.aci" "$FIX/shell.aci.asc" "$T/www/files/"
+	url=https://example.com/files/shell.aci
+	have probe	# root's, which makes the data directory
+	ok "$T/member" fetch $url
+}
+
+test_member_fetches_lists_removes() {
+	fetched_by_member
+	says '^sha512-'
+	equal "member" "$(find "$DATA/cas/blob" -type f -user 4001 -printf '%u\n' | sort -u)" "owner of the blob"
+	ok "$T/member" image list
+	says example.com/shell
+	says example.com/probe
+	ok rkt image list
+	says example.com/shell
+	ok "$T/member" image cat-manifest example.com/shell
+	mkdir -m 0777 "$T/shared"
+	ok "$T/member" image export example.com/shell "$T/shared/exported.aci"
+	cmp "$FIX/shell.aci" "$T/shared/exported.aci"
+	ok "$T/member" image rm example.com/shell
+	ok "$T/member" image rm example.com/probe
+	# The tree of root's image is root's to remove.
+	ok rkt gc
+	nothing_stored
+}
+
+test_member_cannot_do_more() {
+	fetched_by_member
+	refused 'unprivileged user' "$T/member" run --net=none example.com/shell --exec=/bin/true
+	refused '[Pp]ermission denied' "$T/member" trust --skip-fingerprint-review --root "$FIX/keys/mallory.asc"
+	refused 'unprivileged user|root' "$T/member" gc
+}
+
+test_outsider_can_do_nothing() {
+	fetched_by_member
+	refused '[Pp]ermission denied' "$T/outsider" image list
+	refused '[Pp]ermission denied' "$T/outsider" fetch $url
+	refused '[Pp]ermission denied' "$T/outsider" image rm example.com/shell
+}
+
+test_fetcher_is_the_member() {
+	fetched_by_member
+	"$T/member" fetch https://example.com/fault/stall:.aci/files/shell.aci?2 >/dev/null 2>&1 &
+	rkt_pid=$!
+	until_true 10 grep -q 'stall.*aci' "$T/requests" || fail "the image was never asked for"
+	fetch=$(grep -l -z '^rkt-fetch$' /proc/[0-9]*/cmdline | head -n 1)
+	status=$(cat "${fetch%/cmdline}/status")
+	grep -q -E '^Uid:.4001.4001.4001.4001$' <<<"$status" || fail "rkt-fetch is not the member"
+	grep -q -E '^CapEff:.0000000000000000$' <<<"$status" || fail "rkt-fetch has capabilities"
+	grep -q -E '^NoNewPrivs:.1$' <<<"$status" || fail "rkt-fetch could gain privileges"
+	grep -q -E '^Seccomp:.2$' <<<"$status" || fail "rkt-fetch has no filter"
+	kill $rkt_pid
+	wait $rkt_pid || true
+}
+
+# What a member says of an image is not believed: root gets it again, verified, or is told what to do.
+test_root_does_not_believe_a_member() {
+	fetched_by_member
+	refused 'example.com/shell.*(fetch|verified)' rkt run --pull-policy=never --net=none example.com/shell --exec=/bin/true
+	complains 'whose word on its signature does not count'
+	ok rkt run --net=none $url --exec=/bin/true
+	equal root "$(stat -c %U "$DATA/cas/image/sha512-"*"$(image_id "$FIX/shell.aci" | cut -c8-39)"*)" "whose word it is"
+	ok rkt run --pull-policy=never --net=none example.com/shell --exec=/bin/true
+}
+
+# Bytes that a member changed after the fetch are not run, even where nobody asks for a signature.
+test_changed_blob_is_not_run() {
+	fetched_by_member
+	blob=$(find "$DATA/cas/blob" -type f -user 4001 | head -n 1)
+	printf 'X' | dd of="$blob" bs=1 seek=5000 conv=notrunc 2>/dev/null
+	refused '.' rkt --insecure-options=image run --pull-policy=never --net=none example.com/shell --exec=/bin/true
+	no_pods
+	# Root's fetch puts it right.
+	ok rkt fetch $url
+	ok rkt run --pull-policy=never --net=none example.com/shell --exec=/bin/true
+}
+
+# A blob of root's image that a member exchanged: the tree that root made stays what it was, or nothing runs.
+test_exchanged_blob_is_not_run() {
+	the_group
+	have shell
+	blob=$(find "$DATA/cas/blob" -type f -size +100k | head -n 1)
+	cp "$FIX/probe.aci" "$T/other"
+	chmod 0644 "$T/other"
+	setpriv --reuid=4001 --regid=4001 --groups=4000 sh -c "rm -f '$blob' && cp '$T/other' '$blob' && chmod 0640 '$blob'"
+	ok rkt run --pull-policy=never --net=none example.com/shell --exec=/bin/true
+	exits 254 rkt image verify example.com/shell
+	complains 'image hash does not match'
+	try rkt image render --overwrite example.com/shell "$T/rendered"
+	[ "$rc" != 0 ] || cmp "$T/rendered/bin/busybox" "$FIX/bin/busybox" || fail "rendered what a member put there"
+}
+
+# The same with the manifest, which says as whom and with what rights an app runs.
+test_exchanged_manifest_is_not_used() {
+	the_group
+	have shell
+	manifest=$(cd "$DATA/cas" && find imageManifest -type f -size -1k -o -type f -size 1k | head -n 1)
+	sed 's/"user":"0"/"user":"1"/' "$DATA/cas/$manifest" >"$T/other"
+	chmod 0644 "$T/other"
+	as_member "rm -f $manifest && cp $T/other $manifest"
+	ok rkt run --net=none example.com/shell --exec=/bin/sh -- -c 'id -u'
+	equal 0 "$(tr -d '\r' <"$T/out" | tail -n 1)" "user"
+	ok rkt run --no-overlay --net=none example.com/shell --exec=/bin/sh -- -c 'id -u'
+	equal 0 "$(tr -d '\r' <"$T/out" | tail -n 1)" "user without overlay"
+}
+
+# as_member COMMAND: in the store, as a member would by hand.
+as_member() { (cd "$DATA/cas" && setpriv --reuid=4001 --regid=4001 --groups=4000 sh -c "$1"); }
+
+# Links in the place of the store's directories: root neither writes nor reads through them.
+test_links_in_place_of_directories() {
+	local dir
+
+	the_group
+	chmod 0777 "$CANARY"
+	snapshot >"$T/before" 2>/dev/null
+	for dir in blob image imageManifest name tmp blob/sha512 imageManifest/sha512; do
+		rm -rf "$DATA"
+		have probe
+		as_member "mv $dir $dir.away && ln -s $CANARY $dir"
+		try rkt fetch "$FIX/shell.aci"
+		try rkt image list
+		try rkt gc
+		try rkt image rm example.com/probe
+		try rkt run --net=none "$FIX/shell.aci" --exec=/bin/true
+		[ "$(ls -A "$CANARY")" = keep ] || fail "a link in place of $dir leads root outside: $(ls "$CANARY")"
+	done
+	rm -rf "$DATA"
+}
+
+# What is no file does not keep root waiting, and what is too large is not read.
+test_odd_files_in_the_store() {
+	local facts
+
+	the_group
+	have probe shell
+	facts=$(cd "$DATA/cas" && ls image/ | head -n 1)
+	as_member "rm image/$facts && mkfifo image/$facts && mkfifo image/sha512-$(printf %064d 1)"
+	LIMIT=20
+	try rkt image list
+	as_member "rm -f image/*; ln -s /etc/shadow image/$facts; ln -s /dev/zero image/sha512-$(printf %064d 1)"
+	try rkt image list
+	! grep -q root: "$T/out" "$T/err" || fail "shows a file of root's"
+	as_member "rm -f image/*; truncate -s 1G image/$facts"
+	try rkt image list
+	try rkt gc
+	as_member "rm -f lock; mkfifo lock"
+	try rkt image list
+	try rkt fetch "$FIX/shell.aci"
+	try rkt gc
+	as_member "rm -f lock; ln -s $CANARY/keep lock"
+	try rkt fetch "$FIX/shell.aci"
+}
