@@ -25,6 +25,9 @@ static const struct json_field layer_fields[] = {
 const struct json_field compose_request_fields[] = {
 	{ "name", JSON_STRING, AT(name), JSON_OMIT_EMPTY },
 	{ "layers", JSON_LIST, AT(layers), JSON_REQUIRED, layer_fields, sizeof(struct compose_layer) },
+	{ "manifest", JSON_STRING, AT(manifest), JSON_OMIT_EMPTY },
+	{ "top", JSON_BOOL, AT(top), JSON_OMIT_EMPTY },
+	{ "devLinks", JSON_BOOL, AT(dev_links), JSON_OMIT_EMPTY },
 	{}
 };
 #undef AT
@@ -64,6 +67,7 @@ static int start(int exe_fd, enum compose_mode mode, const int fds[UNPACK_FDS], 
 		[COMPOSE_TREE] = { "compose", "tree" },
 		[COMPOSE_ROOTFS] = { "compose", "tree", "rootfs-only" },
 		[COMPOSE_COMPARE] = { "compose", "tree", "compare" },
+		[COMPOSE_ACI] = { "compose", "aci" },
 	};
 	struct rlimit limit, high;
 	bool raised;

@@ -29,6 +29,13 @@ struct compose_layer {
 struct compose_request {
 	char *name;			/* what the tree's name is a hash of; NULL: the keys, joined with commas */
 	struct compose_layer *layers; size_t n_layers;
+	/*
+	 * COMPOSE_ACI, of OCI layers: what the ACI's manifest is. With top it has only what the last layer brings; if
+	 * that layer takes away something of those below, all that is left goes into the manifest's pathWhitelist. With
+	 * dev_links /dev gets the links that programs in Docker's containers find there.
+	 */
+	char *manifest;
+	bool top, dev_links;
 };
 extern const struct json_field compose_request_fields[];
 void compose_request_clear(struct compose_request *r);
@@ -39,11 +46,12 @@ enum compose_mode {
 	COMPOSE_TREE,			/* out_fd: an empty directory in which "rootfs" is made */
 	COMPOSE_ROOTFS,			/* out_fd: an empty directory that becomes the rootfs */
 	COMPOSE_COMPARE,		/* out_fd: an empty directory to unpack into; tree_fd's "rootfs" is compared with that */
+	COMPOSE_ACI,			/* out_fd: as for an index, but it becomes an ACI, not compressed */
 };
 
 struct compose_result {
 	char *tree;			/* what the tree is called: "deps-sha512-…" */
-	char *id;			/* all digits of the first layer's SHA-512; NULL: it was not hashed so */
+	char *id;			/* all digits of the first layer's SHA-512, or of the ACI's; NULL: it was not hashed so */
 	char *index;			/* "sha256-…" of the index; NULL: none was made */
 	int64_t index_size;
 	int64_t content;		/* bytes of all files, hard links once, holes included */

@@ -288,6 +288,187 @@ static void compared(void **state)
 	assert_string_equal(p->words, "'rootfs/t' has other contents");
 }
 
+/* --- ACIs of layers --- */
+
+/* Blobs that are ACIs which another place made, the one that wins first. fd is the place's from here on. */
+static void take_aci(struct place *to, int fd, const char *id, char **whitelist)
+{
+	size_t i = to->request.n_layers++;
+
+	to->blobs[i] = fd;
+	to->layers[i] = (struct compose_layer){ .key = xstrndup(id, IMAGE_KEY_LEN), .whitelist = whitelist };
+	/* Of the images above one, the outermost that has a list. */
+	for (size_t k = i; k-- > 0;)
+		if (to->layers[k].whitelist)
+			to->layers[i].outer_whitelist = to->layers[k].whitelist;
+}
+
+static void squashed(void **state)
+{
+	struct place *p = *state, *aci = NULL;
+	AUTO(close) int tree_fd = new_directory(p, "tree"), again_fd = new_directory(p, "again"), rootfs_fd = -1, same_fd = -1;
+	int aci_fd = new_file(p, "aci");
+
+	LAYER(p, { .name = "./", .type = '5', .mode = 0711, .mtime = 5 }, { .name = "etc/a", .type = '0', .data = "lower" },
+	      { .name = "etc/gone", .type = '0', .data = "x" }, { .name = "old/x", .type = '0', .data = "x" },
+	      { .name = "suid", .type = '0', .data = "program", .mode = 04755, .uid = 12, .gid = 34 },
+	      { .name = "pipe", .type = '6', .mode = 0600 });
+	LAYER(p, { .name = "etc/.wh.gone", .type = '0' }, { .name = "etc/b", .type = '1', .link = "etc/a" },
+	      { .name = "old/.wh..wh..opq", .type = '0' }, { .name = "old/y", .type = '0', .data = "y" },
+	      { .name = "t", .type = '0', .data = "t", .pax = "mtime=5000.123456789\nSCHILY.xattr.user.note=text\n" },
+	      { .name = "s", .type = '2', .link = "../t" }, { .name = "tmp", .type = '5', .mode = 01777 });
+	assert_int_equal(run(p, COMPOSE_TREE, tree_fd, -1), 0);
+	p->request.manifest = (char *)TEST_MANIFEST;
+	run(p, COMPOSE_ACI, aci_fd, -1);
+	assert_string_equal(p->words, "");
+	make_place((void **)&aci);
+	take_aci(aci, aci_fd, p->result.id, NULL);
+	run(aci, COMPOSE_TREE, again_fd, -1);
+	assert_string_equal(aci->words, "");
+	assert_string_equal(aci->result.id, p->result.id);
+	assert_string_equal(aci->result.manifest, TEST_MANIFEST);
+	assert_int_equal(dir_open(tree_fd, "rootfs", &rootfs_fd), 0);
+	assert_int_equal(dir_open(again_fd, "rootfs", &same_fd), 0);
+	test_same_files(rootfs_fd, same_fd);
+	drop_place((void **)&aci);
+}
+
+/* In an ACI only files have hard links. */
+static void linked_symlinks(void **state)
+{
+	struct place *p = *state, *aci = NULL;
+	AUTO(close) int tree_fd = new_directory(p, "tree");
+	int aci_fd = new_file(p, "aci");
+	char text[64] = "";
+	struct stat st;
+
+	LAYER(p, { .name = "s", .type = '2', .link = "target" }, { .name = "t", .type = '1', .link = "s" },
+	      { .name = "p", .type = '6' }, { .name = "q", .type = '1', .link = "p" });
+	p->request.manifest = (char *)TEST_MANIFEST;
+	run(p, COMPOSE_ACI, aci_fd, -1);
+	assert_string_equal(p->words, "");
+	make_place((void **)&aci);
+	take_aci(aci, aci_fd, p->result.id, NULL);
+	assert_int_equal(run(aci, COMPOSE_ROOTFS, tree_fd, -1), 0);
+	assert_int_equal(readlinkat(tree_fd, "t", text, sizeof(text) - 1), strlen("target"));
+	assert_string_equal(text, "target");
+	assert_int_equal(fstatat(tree_fd, "q", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	drop_place((void **)&aci);
+}
+
+/* No hard link into a lower layer: no ACI of one layer alone can say that. */
+static void layers_apart(struct place *p)
+{
+	LAYER(p, { .name = "etc", .type = '5', .mode = 01777, .mtime = 1000 }, { .name = "etc/a", .type = '0', .data = "lower" },
+	      { .name = "etc/gone", .type = '0', .data = "x" }, { .name = "old/x", .type = '0', .data = "x" },
+	      { .name = "kind/a", .type = '0', .data = "x" });
+	LAYER(p, { .name = "etc/.wh.gone", .type = '0' }, { .name = "old/.wh..wh..opq", .type = '0' },
+	      { .name = "old/y", .type = '0', .data = "y" }, { .name = "etc/b", .type = '0', .data = "b" },
+	      { .name = "etc/c", .type = '1', .link = "etc/b" });
+	LAYER(p, { .name = "etc/a", .type = '0', .data = "upper" }, { .name = "kind", .type = '0', .data = "now a file" },
+	      { .name = "etc/gone", .type = '0', .data = "again" });
+}
+
+static void one_by_one(void **state)
+{
+	struct place *p = *state, *acis = NULL;
+	AUTO(close) int tree_fd = new_directory(p, "tree"), again_fd = new_directory(p, "again"), rootfs_fd = -1, same_fd = -1;
+	struct image_manifest manifests[LAYERS_MAX] = {};
+	char *ids[LAYERS_MAX];
+	int fds[LAYERS_MAX];
+
+	layers_apart(p);
+	assert_int_equal(run(p, COMPOSE_TREE, tree_fd, -1), 0);
+	p->request.manifest = (char *)TEST_MANIFEST;
+	p->request.top = true;
+	for (size_t i = 0; i < LAYERS_MAX; i++) {
+		AUTO(free) char *name = xasprintf("aci%zu", i), *rootfs = xasprintf("rootfs%zu", i);
+		AUTO(close) int alone_fd = new_directory(p, rootfs);
+		struct place *alone = NULL;
+
+		fds[i] = new_file(p, name);
+		p->request.n_layers = i + 1;
+		run(p, COMPOSE_ACI, fds[i], -1);
+		assert_string_equal(p->words, "");
+		ids[i] = TAKE(p->result.id);
+		make_place((void **)&alone);
+		take_aci(alone, fcntl(fds[i], F_DUPFD_CLOEXEC, 3), ids[i], NULL);
+		assert_int_equal(run(alone, COMPOSE_ROOTFS, alone_fd, -1), 0);
+		assert_int_equal(image_manifest_read(alone->result.manifest, alone->result.manifest_len, &manifests[i], NULL), 0);
+		drop_place((void **)&alone);
+	}
+	assert_null(manifests[0].path_whitelist);
+	assert_true(strv_has(manifests[1].path_whitelist, "/etc/b"));
+	assert_true(strv_has(manifests[1].path_whitelist, "/kind/a"));
+	assert_false(strv_has(manifests[1].path_whitelist, "/etc/gone"));
+	assert_null(manifests[2].path_whitelist);
+	make_place((void **)&acis);
+	for (size_t i = LAYERS_MAX; i-- > 0;)
+		take_aci(acis, fds[i], ids[i], manifests[i].path_whitelist);
+	run(acis, COMPOSE_TREE, again_fd, -1);
+	assert_string_equal(acis->words, "");
+	assert_int_equal(dir_open(tree_fd, "rootfs", &rootfs_fd), 0);
+	assert_int_equal(dir_open(again_fd, "rootfs", &same_fd), 0);
+	test_same_files(rootfs_fd, same_fd);
+	drop_place((void **)&acis);
+	for (size_t i = 0; i < LAYERS_MAX; i++) {
+		image_manifest_clear(&manifests[i]);
+		free(ids[i]);
+	}
+}
+
+static void not_one_by_one(void **state)
+{
+	struct place *p = *state;
+	AUTO(close) int aci_fd = new_file(p, "aci");
+	AUTO(free) char *words = NULL;
+
+	LAYER(p, { .name = "a", .type = '0', .data = "a" });
+	LAYER(p, { .name = "b", .type = '1', .link = "a" });
+	p->request.manifest = (char *)TEST_MANIFEST;
+	p->request.top = true;
+	assert_int_equal(run(p, COMPOSE_ACI, aci_fd, -1), -ERR_BAD_INPUT);
+	words = xasprintf("blob '%s' alone: ", p->layers[1].key);
+	assert_true(str_starts(p->words, words));
+}
+
+static void dev_links(void **state)
+{
+	struct place *p = *state, *aci = NULL;
+	AUTO(close) int tree_fd = new_directory(p, "tree");
+	int aci_fd = new_file(p, "aci");
+	char text[64];
+
+	LAYER(p, { .name = "dev/stdin", .type = '0', .data = "its own" });
+	p->request.manifest = (char *)TEST_MANIFEST;
+	p->request.dev_links = true;
+	run(p, COMPOSE_ACI, aci_fd, -1);
+	assert_string_equal(p->words, "");
+	make_place((void **)&aci);
+	take_aci(aci, aci_fd, p->result.id, NULL);
+	assert_int_equal(run(aci, COMPOSE_ROOTFS, tree_fd, -1), 0);
+	contents(tree_fd, "dev/stdin", "its own");
+	assert_int_equal(readlinkat(tree_fd, "dev/stdout", text, sizeof(text)), strlen("/dev/console"));
+	assert_int_equal(readlinkat(tree_fd, "dev/fd", text, sizeof(text)), strlen("/proc/self/fd"));
+	drop_place((void **)&aci);
+}
+
+static void no_dev(void **state)
+{
+	struct place *p = *state;
+	AUTO(close) int aci_fd = new_file(p, "aci");
+
+	LAYER(p, { .name = "dev", .type = '0', .data = "x" });
+	p->request.manifest = (char *)TEST_MANIFEST;
+	p->request.dev_links = true;
+	assert_int_equal(run(p, COMPOSE_ACI, aci_fd, -1), -ERR_BAD_INPUT);
+	assert_string_equal(p->words, "invalid layer: \"/dev\" is not a directory");
+	p->request.manifest = NULL;
+	assert_int_equal(run(p, COMPOSE_ACI, aci_fd, -1), -EINVAL);
+	assert_string_equal(p->words, "an ACI is made of OCI layers and a manifest");
+}
+
 /* As many as there may be, through one process' descriptors. */
 static void many(void **state)
 {
@@ -325,6 +506,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bad_member, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(mixed, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(compared, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(squashed, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(linked_symlinks, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(one_by_one, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(not_one_by_one, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(dev_links, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(no_dev, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(many, make_place, drop_place),
 	};
 

@@ -15,10 +15,11 @@
  *   rkt-unpack blob [sha256] [sha512]     fd 0: any bytes, to be read to their end; which hashes to tell
  *   rkt-unpack compose index              by store/compose.h
  *   rkt-unpack compose tree [rootfs-only|compare]
+ *   rkt-unpack compose aci
  *
  *   fd 3  UNPACK_FD_BLOB      import, blob: an empty file that becomes the blob
  *   fd 4  UNPACK_FD_DIR       an empty directory to unpack into (verify, compare: to compare with)
- *         UNPACK_FD_INDEX     index: an empty file that becomes the index
+ *         UNPACK_FD_INDEX     index, aci: an empty file that becomes that
  *   fd 5  UNPACK_FD_REPLY     one JSON document, then it exits: 0, or 1 with {"code", "chain"}
  *   fd 6  UNPACK_FD_MANIFEST  import, compose: an empty file that becomes the manifest
  *   fd 7  UNPACK_FD_TREE      verify, compare: the rendered tree

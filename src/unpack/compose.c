@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "store/digest.h"
 #include "store/layout.h"
 #include "unpack/op.h"
@@ -125,7 +126,23 @@ static int next_piece(void *arg, const void **ret, size_t *ret_len, struct err *
 	return window_next(arg, ret, ret_len, err);
 }
 
-static int add_part(struct merge *m, const struct part *p, unsigned number, struct tar_result *ret, struct err *err)
+/* Looks on: does a layer take away something of those below it? */
+struct watch {
+	struct tar_sink inner;
+	bool takes_away;
+};
+
+static int watch_member(void *arg, const struct member *m, struct err *err)
+{
+	struct watch *w = arg;
+
+	w->takes_away = w->takes_away || str_starts(path_last(m->path), ".wh.");
+	return w->inner.end(w->inner.arg, m, err);
+}
+
+/* takes_away: whether it takes away something of lower layers; NULL: that is not asked. */
+static int add_part(struct merge *m, const struct part *p, unsigned number, struct tar_result *ret, bool *takes_away,
+		    struct err *err)
 {
 	enum tar_format format = p->layer->oci ? TAR_OCI : TAR_ACI;
 	struct merge_layer layer = {
@@ -134,11 +151,16 @@ static int add_part(struct merge *m, const struct part *p, unsigned number, stru
 	};
 	AUTO(window_close) struct window w = {};
 	struct tar_source source = { next_piece, &w, format };
-	struct tar_sink sink = merge_begin(m, &layer);
+	struct watch watch = { .inner = merge_begin(m, &layer) };
+	struct tar_sink watching = { .end = watch_member, .arg = &watch };
 	int r;
 
 	r = window_open(p->fd, &w, err);
-	return r < 0 ? r : tar_read(&source, &sink, ret, err);
+	if (r >= 0)
+		r = tar_read(&source, takes_away ? &watching : &watch.inner, ret, err);
+	if (takes_away)
+		*takes_away = watch.takes_away;
+	return r;
 }
 
 /* Of the first archive also the manifest, if it has one. */
@@ -149,7 +171,7 @@ static int add_parts(struct merge *m, const struct part *parts, size_t n, struct
 		AUTO(free) char *manifest = NULL;
 		int r;
 
-		r = add_part(m, &parts[i], i, &result, err);
+		r = add_part(m, &parts[i], i, &result, NULL, err);
 		manifest = result.manifest;
 		if (r < 0)
 			return n > 1 ? err_wrap(err, r, "blob '%s'", parts[i].layer->key) : r;
@@ -223,8 +245,48 @@ static int tree_name(const struct compose_request *request, char **ret, struct e
 	return digest_tree_name(request->name ?: keys.data, ret, err);
 }
 
-static int put_together(unsigned flags, struct part *parts, size_t n, struct unpack_reply *reply, struct err *err)
+/* Of the last layer alone, m being all of them. */
+static int make_layer_aci(const struct compose_request *request, struct merge *m, const struct part *parts, size_t n,
+			  const struct archives *archives, struct unpack_reply *reply, struct err *err)
 {
+	AUTO(merge_free) struct merge *top = merge_new();
+	struct tar_result result = {};
+	bool takes_away = false;
+	int r = add_part(top, &parts[n - 1], (unsigned)n - 1, &result, &takes_away, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "blob '%s' alone", parts[n - 1].layer->key);
+	merge_finish(top);
+	merge_finish(m);
+	return output_layer_aci(top, m, takes_away, archives, request->manifest, &reply->id, err);
+}
+
+static int make_aci(const struct compose_request *request, struct merge *m, const struct part *parts, size_t n,
+		    const struct archives *archives, struct unpack_reply *reply, struct err *err)
+{
+	int r;
+
+	if (request->top)
+		return make_layer_aci(request, m, parts, n, archives, reply, err);
+	r = request->dev_links ? add_dev_links(m, err) : 0;
+	if (r < 0)
+		return r;
+	merge_finish(m);
+	r = request->dev_links ? check_dev(m, err) : 0;
+	return r < 0 ? r : output_aci(m, archives, request->manifest, &reply->id, err);
+}
+
+static int make(unsigned flags, struct merge *m, const struct archives *archives, struct unpack_reply *reply,
+		struct err *err)
+{
+	merge_finish(m);
+	return output(flags, m, archives, reply, err);
+}
+
+static int put_together(unsigned flags, const struct compose_request *request, struct part *parts,
+			struct unpack_reply *reply, struct err *err)
+{
+	size_t n = request->n_layers;
 	AUTO(merge_free) struct merge *m = merge_new();
 	AUTO(hashers_end) struct hashers hashers = {};
 	AUTO(free) int *fds = xcalloc(n, sizeof(*fds));
@@ -240,10 +302,9 @@ static int put_together(unsigned flags, struct part *parts, size_t n, struct unp
 		sizes[i] = parts[i].size;
 	}
 	r = add_parts(m, parts, n, err);
-	if (r >= 0) {
-		merge_finish(m);
-		r = output(flags, m, &archives, reply, err);
-	}
+	if (r >= 0)
+		r = flags & WITH_ACI ? make_aci(request, m, parts, n, &archives, reply, err)
+				     : make(flags, m, &archives, reply, err);
 	hashers_join(&hashers);
 	return judge(parts, n, r, err);
 }
@@ -257,6 +318,8 @@ int compose_op(unsigned flags, struct unpack_reply *reply, struct err *err)
 	r = read_request(&request, err);
 	if (r < 0)
 		return r;
+	if (flags & WITH_ACI && (!request.manifest || !request.layers[0].oci))
+		return err_set(err, -EINVAL, "an ACI is made of OCI layers and a manifest");
 	parts = xcalloc(request.n_layers, sizeof(*parts));
 	for (size_t i = 0; r >= 0 && i < request.n_layers; i++) {
 		struct window w;
@@ -267,8 +330,8 @@ int compose_op(unsigned flags, struct unpack_reply *reply, struct err *err)
 			parts[i].size = w.size;
 	}
 	if (r >= 0)
-		r = put_together(flags, parts, request.n_layers, reply, err);
-	if (r >= 0 && kind_of(request.layers[0].key) == HASH_SHA512 && parts[0].name[0])
+		r = put_together(flags, &request, parts, reply, err);
+	if (r >= 0 && !reply->id && kind_of(request.layers[0].key) == HASH_SHA512 && parts[0].name[0])
 		reply->id = xstrdup(parts[0].name);
 	for (size_t i = 0; i < request.n_layers; i++)
 		err_clear(&parts[i].err);

@@ -165,7 +165,7 @@ static const struct op ops[] = {
 	{ "extract", ROOTFS_ONLY, extract },
 	{ "verify", WITH_TREE, verify },
 	{ "blob", WITH_SHA256 | WITH_SHA512, blob },
-	{ "compose", WITH_TREE | WITH_INDEX | ROOTFS_ONLY | COMPARE, compose_op },
+	{ "compose", WITH_TREE | WITH_INDEX | WITH_ACI | ROOTFS_ONLY | COMPARE, compose_op },
 };
 
 static const struct {
@@ -174,11 +174,13 @@ static const struct {
 } flag_names[] = {
 	{ "blob", WITH_BLOB }, { "tree", WITH_TREE }, { "index", WITH_INDEX }, { "rootfs-only", ROOTFS_ONLY },
 	{ "compare", COMPARE }, { "sha256", WITH_SHA256 }, { "sha512", WITH_SHA512 },
+	{ "aci", WITH_ACI },
 };
 
 static const struct op *parse(int argc, char **argv, unsigned *ret_flags)
 {
 	const struct op *op = NULL;
+	unsigned one;
 
 	if (argc > 1 && str_starts(argv[argc - 1], UNPACK_LIMITS))
 		argc--;
@@ -196,7 +198,8 @@ static const struct op *parse(int argc, char **argv, unsigned *ret_flags)
 		*ret_flags |= flag;
 	}
 	/* They would be made in the same descriptor. */
-	return *ret_flags & WITH_TREE && *ret_flags & WITH_INDEX ? NULL : op;
+	one = *ret_flags & (WITH_TREE | WITH_INDEX | WITH_ACI);
+	return one & (one - 1) ? NULL : op;
 }
 
 /* A page of a mapped blob could not be had (unpack/window.h). */

@@ -26,9 +26,14 @@ static int read_archive(void *arg, unsigned archive, int64_t offset, void *data,
 	return 0;
 }
 
+struct merge_source archives_source(const struct archives *a)
+{
+	return (struct merge_source){ read_archive, (void *)a };
+}
+
 static int output_index(const struct merge *m, const struct archives *a, struct unpack_reply *reply, struct err *err)
 {
-	struct merge_source source = { read_archive, (void *)a };
+	struct merge_source source = archives_source(a);
 	struct digest_names names;
 	int r;
 
@@ -73,7 +78,7 @@ static int compare(int rootfs_fd, struct err *err)
 
 static int output_tree(unsigned flags, const struct merge *m, const struct archives *a, struct err *err)
 {
-	struct merge_source source = { read_archive, (void *)a };
+	struct merge_source source = archives_source(a);
 	AUTO(extract_free) struct extract *x = NULL;
 	AUTO(close) int rootfs_fd = -1;
 	struct tar_sink sink;
