@@ -218,9 +218,10 @@ static int unknown_entity(rnp_op_verify_signature_t signature, struct err *err)
 	AUTO(rnp_signature_free) rnp_signature_handle_t handle = NULL;
 	AUTO(rnp_text_free) char *key = NULL;
 
-	if (!signature || rnp_op_verify_signature_get_handle(signature, &handle) != RNP_SUCCESS ||
-	    (rnp_signature_get_key_fprint(handle, &key) != RNP_SUCCESS &&
-	     rnp_signature_get_keyid(handle, &key) != RNP_SUCCESS))
+	if (signature && rnp_op_verify_signature_get_handle(signature, &handle) != RNP_SUCCESS)
+		handle = NULL;	/* the library leaves what it has freed there */
+	if (!handle || (rnp_signature_get_key_fprint(handle, &key) != RNP_SUCCESS &&
+			rnp_signature_get_keyid(handle, &key) != RNP_SUCCESS) || !key)
 		return err_set(err, -ERR_BAD_SIGNATURE, "openpgp: signature made by unknown entity");
 	for (char *c = key; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
