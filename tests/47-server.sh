@@ -8,8 +8,15 @@ published() {
 	url=https://example.com/fault/$1${2:+:$2}/files/shell.aci
 }
 
+# patience SECONDS: so long may a server be silent, and no wait between two tries is longer.
+patience() {
+	mkdir -p "$CONFIG/limits.d"
+	printf '{"rktKind":"limits","rktVersion":"v1","stall-seconds":%s}' "$1" >"$CONFIG/limits.d/patience.json"
+}
+
 fault() {	# REGEX FAULT [EXTENSION]
 	serve
+	patience "${PATIENCE:-2}"
 	trust_key alice example.com
 	published "$2" "${3:-.aci}"
 	refused "$1" rkt fetch "$url"
@@ -31,11 +38,7 @@ test_redirect_to_http() { fault 'http' http; }
 test_redirect_to_http_and_back() { fault 'http' downgrade; }
 test_header_without_end() { fault '.' headers; }
 
-test_stall() {
-	mkdir -p "$CONFIG/limits.d"
-	printf '{"rktKind":"limits","rktVersion":"v1","stall-seconds":3}' >"$CONFIG/limits.d/l.json"
-	fault 'too slow or silent' stall .aci
-}
+test_stall() { PATIENCE=1 fault 'too slow or silent' stall .aci; }
 
 test_endless() {
 	fault '.' endless .asc

@@ -1,130 +1,16 @@
 #include "image/client.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
-#include "base/fd.h"
+#include "base/human.h"
 #include "base/log.h"
 #include "image/check.h"
 #include "image/helper.h"
 #include "image/input.h"
 #include "image/oci_client.h"
 #include "image/trust.h"
-
-/* --- keys -------------------------------------------------------------------- */
-
-void found_keys_free(struct found_key *keys, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		free(keys[i].location);
-		free(keys[i].armor);
-		free(keys[i].fingerprint);
-		strv_free(keys[i].subkeys);
-		strv_free(keys[i].identities);
-	}
-	free(keys);
-}
-
-static bool is_url(const char *s) { return strstr(s, "://") != NULL; }
-
-static int check_location(const struct fetch_config *config, const char *location, struct err *err)
-{
-	if (!is_url(location) || str_starts(location, "https://"))
-		return 0;
-	if (!str_starts(location, "http://"))
-		return err_set(err, -EINVAL, "only local files and http or https URLs supported");
-	if (!(config->insecure & FETCH_PUBKEY_HTTP))
-		return err_set(err, -EPROTO, "--insecure-allow-http required for http URLs");
-	return 0;
-}
-
-struct key_files { int fds[WIRE_KEY_FILES_MAX]; size_t n; };
-
-static void key_files_close(struct key_files *files)
-{
-	while (files->n)
-		close(files->fds[--files->n]);
-}
-static inline void key_files_close_auto(struct key_files *files) { key_files_close(files); }
-
-/* What the command line names, as locations of the request; files are opened here, with our rights. */
-static int add_locations(const struct fetch_config *config, char *const *locations, struct wire_location *list,
-			 struct key_files *files, struct err *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < strv_len(locations); i++) {
-		r = check_location(config, locations[i], err);
-		list[i].name = locations[i];
-		list[i].file = !is_url(locations[i]);
-		if (r < 0 || !list[i].file)
-			continue;
-		if (files->n == WIRE_KEY_FILES_MAX)
-			return err_set(err, -E2BIG, "more than %d key files", WIRE_KEY_FILES_MAX);
-		r = input_open(locations[i], &files->fds[files->n], err);
-		files->n += r >= 0;
-	}
-	return r;
-}
-
-static void take_keys(struct wire_reply *reply, struct found_key **ret, size_t *ret_n)
-{
-	struct found_key *keys = xcalloc(reply->n_keys + 1, sizeof(*keys));
-
-	for (size_t i = 0; i < reply->n_keys; i++) {
-		struct wire_key *k = &reply->keys[i];
-
-		keys[i] = (struct found_key){
-			.location = TAKE(k->location), .armor = TAKE(k->armor),
-			.fingerprint = TAKE(k->fingerprint), .subkeys = TAKE(k->subkeys),
-			.identities = TAKE(k->identities),
-		};
-	}
-	*ret = keys;
-	*ret_n = reply->n_keys;
-}
-
-static void warn_about_keys(const struct fetch_config *config, bool remote)
-{
-	if (remote && (config->insecure & (FETCH_SKIP_TLS | FETCH_PUBKEY_HTTP)))
-		log_warn("signing keys may be downloaded from an insecure connection");
-	if (remote && (config->insecure & FETCH_SKIP_TLS))
-		log_warn("TLS verification has been disabled");
-}
-
-int fetch_keys(const struct fetch_config *config, const char *prefix, char *const *locations,
-	       struct found_key **ret, size_t *ret_n, struct err *err)
-{
-	size_t n = strv_len(locations);
-	AUTO(free) struct wire_location *list = xcalloc(n + 1, sizeof(*list));
-	AUTO(key_files_close) struct key_files files = {};
-	AUTO(wire_reply_clear) struct wire_reply reply = {};
-	AUTO(free) char *name = xstrdup(prefix);
-	struct wire_request request = { .action = (char[]){ "keys" }, .name = name, .locations = list,
-					.n_locations = n };
-	struct helper_fds fds = HELPER_FDS_NONE;
-	int r = add_locations(config, locations, list, &files, err);
-
-	if (r < 0)
-		return r;
-	if (!n && !prefix)
-		return err_set(err, -EINVAL, "empty prefix");
-	warn_about_keys(config, files.n < n || !n);
-	fds.keys = files.fds;
-	fds.n_keys = files.n;
-	r = helper_configure(config, &request, err);
-	if (r >= 0)
-		r = helper_ask(config, &request, &fds, &reply, err);
-	wire_credentials_clear(&request);
-	if (r < 0)
-		return r;
-	if (!str_eq(reply.kind, "keys") || (n && reply.n_keys != n))
-		return err_set(err, -EBADMSG, "rkt-fetch gave another answer than was asked for");
-	take_keys(&reply, ret, ret_n);
-	return 0;
-}
+#include "store/partial.h"
 
 /* --- who may sign --------------------------------------------------------------- */
 
@@ -136,8 +22,12 @@ struct job {
 	bool signature_needed;
 	struct trusted_key *keys;
 	size_t n_keys;
-	int image_fd, signature_fd, download_fd;
+	int image_fd, signature_fd;
+	int download_fd;		/* for a file; for what comes over the network: */
+	struct partial part;
 	int64_t download_size;
+	struct image_info stored;	/* what the store has already; id NULL: nothing */
+	int64_t since;			/* when we began, ns */
 	struct wire_reply reply;
 };
 
@@ -218,13 +108,15 @@ static void tell_what_to_do(const struct job *j)
 
 	if (!name)
 		return;
-	if (has_prefix_key(j, name))
-		log_info("if you expected the signing key to change, try running:\n    rkt trust --prefix \"%s\"", name);
-	else
+	if (!has_prefix_key(j, name)) {
 		tell_how_to_trust(name);
+		return;
+	}
+	log_info("if you expected the signing key to change, try running:");
+	log_info("    rkt trust --prefix \"%s\"", name);
 }
 
-/* --- asking --------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------------------------- */
 
 static int open_signature(struct job *j, struct err *err)
 {
@@ -242,6 +134,60 @@ static int open_signature(struct job *j, struct err *err)
 	return r < 0 ? err_wrap(err, r, "error opening signature file") : 0;
 }
 
+/* --- what is here already --------------------------------------------------------- */
+
+/* Is it too new to ask whether there is a newer one? If the clock was set back since, we can't know. */
+static bool is_fresh(const struct image_info *i)
+{
+	int64_t age = time_now() - i->checked;
+
+	return i->checked > 0 && age >= 0 && age / NS_PER_SECOND < i->max_age && age / NS_PER_SECOND < WIRE_MAX_AGE_MAX;
+}
+
+/* The same after waiting for another rkt that was at it: what that one put there is the answer. */
+static bool is_new(const struct job *j)
+{
+	return j->part.waited && j->stored.checked >= j->since && j->stored.checked <= time_now();
+}
+
+/* Looks what the store has. Is that the image that is wanted? */
+static bool use_stored(struct job *j)
+{
+	image_info_clear(&j->stored);
+	if (!j->image->stored || j->image->stored(j->image->stored_arg, &j->stored) < 0)
+		return false;
+	if (is_new(j))
+		log_debug("image: another rkt has just fetched %s", j->image->ref->text);
+	else if (is_fresh(&j->stored))
+		log_debug("image: image for %s isn't expired, not fetching.", j->stored.source);
+	else
+		return false;
+	return true;
+}
+
+/* What a download is filed under, so that the next rkt that is asked for the same finds it. */
+static char *download_name(const struct job *j)
+{
+	const struct reference *ref = j->image->ref;
+
+	return ref->kind == REFERENCE_URL ? xstrdup(ref->url) : app_string_format(ref->name, ref->labels, ref->n_labels);
+}
+
+static int download_fd(const struct job *j) { return j->part.fd >= 0 ? j->part.fd : j->download_fd; }
+
+/* 1: there is nothing to fetch any more. */
+static int open_download(struct job *j, struct err *err)
+{
+	AUTO(free) char *name = NULL;
+	int r;
+
+	if (j->image->ref->kind == REFERENCE_FILE)
+		return store_temp_file(j->store, &j->download_fd, err);
+	name = download_name(j);
+	r = partial_open(j->store, name, &j->part, err);
+	return r >= 0 && j->part.waited && use_stored(j) ? 1 : r;
+}
+
 static int open_files(struct job *j, struct err *err)
 {
 	const struct reference *ref = j->image->ref;
@@ -251,10 +197,27 @@ static int open_files(struct job *j, struct err *err)
 		r = input_open(ref->path, &j->image_fd, err);
 	if (r >= 0)
 		r = open_signature(j, err);
-	if (r >= 0)
-		r = store_temp_file(j->store, &j->download_fd, err);
-	return r;
+	return r < 0 ? r : open_download(j, err);
 }
+
+/*
+ * The download is over. What broke on the way is left for the next rkt, which goes on where it ended; what was
+ * found wrong would be found wrong again.
+ */
+static void close_download(struct job *j, int r)
+{
+	static const int keep[] = { -EAGAIN, -ECONNREFUSED, -EHOSTUNREACH, -EPROTO, -ETIMEDOUT };
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_LEN(keep); i++)
+		if (r == keep[i] && j->part.version && fstat(j->part.fd, &st) == 0 && st.st_size > 0) {
+			partial_keep(&j->part);
+			return;
+		}
+	partial_remove(j->store, &j->part);
+}
+
+/* --- asking --------------------------------------------------------------------- */
 
 static const char *const action_names[] = {
 	[REFERENCE_NAME] = "name", [REFERENCE_FILE] = "file", [REFERENCE_URL] = "url",
@@ -278,6 +241,15 @@ static int build_request(struct job *j, struct wire_request *q, struct err *err)
 		q->trusted[i].armor = xstrdup(j->keys[i].armor);
 	}
 	q->n_trusted = j->n_keys;
+	if (j->stored.etag || j->stored.last_modified) {
+		q->etag = xstrdup(j->stored.etag);
+		q->last_modified = xstrdup(j->stored.last_modified);
+		q->if_url = xstrdup(j->stored.source);
+	}
+	if (j->part.version) {
+		q->part_url = xstrdup(j->part.url);
+		q->part_version = xstrdup(j->part.version);
+	}
 	if (r >= 0)
 		r = helper_configure(j->config, q, err);
 	q->skip_signature = !j->signature_needed;
@@ -285,23 +257,51 @@ static int build_request(struct job *j, struct wire_request *q, struct err *err)
 	return r;
 }
 
+/* Until the answer; before, rkt-fetch may tell what the bytes are of that it is about to write. */
+static int converse(struct job *j, const struct wire_request *request, struct helper_fds *fds, struct err *err)
+{
+	AUTO(helper_free) struct helper *helper = NULL;
+	struct wire_command go_on = { .action = (char[]){ "version" } };
+	int r = helper_start(j->config, request, fds, &helper, err);
+
+	while (r >= 0) {
+		wire_reply_clear(&j->reply);
+		r = helper_next(helper, &j->reply, err);
+		if (r < 0 || !str_eq(j->reply.kind, "version"))
+			break;
+		if (j->part.fd < 0)
+			return err_set(err, -EBADMSG, "rkt-fetch tells of a download where there is none");
+		r = partial_note(&j->part, j->reply.source, j->reply.version, err);
+		if (r >= 0)
+			r = helper_tell(helper, &go_on, NULL, 0, err);
+	}
+	return r;
+}
+
+static bool is_answer(const struct job *j, const struct wire_request *request)
+{
+	const struct wire_reply *reply = &j->reply;
+
+	if (str_eq(reply->kind, "unchanged"))
+		return request->if_url && str_eq(reply->source, request->if_url);
+	return str_eq(reply->kind, "image") &&
+	       (!j->signature_needed || (reply->fingerprint && is_trusted(j, reply->fingerprint)));
+}
+
 static int ask_for_image(struct job *j, int *stream_fd, struct err *err)
 {
 	AUTO(wire_request_clear) struct wire_request request = {};
-	struct helper_fds fds = { .download = j->download_fd, .stream = *stream_fd, .image = j->image_fd,
+	struct helper_fds fds = { .download = download_fd(j), .stream = *stream_fd, .image = j->image_fd,
 				  .signature = j->signature_fd };
 	int r = build_request(j, &request, err);
 
 	if (r >= 0) {
-		r = helper_ask(j->config, &request, &fds, &j->reply, err);
+		r = converse(j, &request, &fds, err);
 		*stream_fd = fds.stream;
 	}
-	if (r < 0)
-		return r;
-	if (!str_eq(j->reply.kind, "image") ||
-	    (j->signature_needed && (!j->reply.fingerprint || !is_trusted(j, j->reply.fingerprint))))
-		return err_set(err, -EBADMSG, "rkt-fetch gave another answer than was asked for");
-	return 0;
+	if (r >= 0 && !is_answer(j, &request))
+		r = err_set(err, -EBADMSG, "rkt-fetch gave another answer than was asked for");
+	return r;
 }
 
 /* --- storing --------------------------------------------------------------------- */
@@ -351,7 +351,32 @@ static int commit(const struct job *j, struct import *import, struct image_manif
 	info->latest = ref->kind == REFERENCE_NAME && !label_get(ref->labels, ref->n_labels, "version");
 	info->verified_by = j->signature_needed ? xstrdup(j->reply.fingerprint) : NULL;
 	info->source = xstrdup(source);
+	if (ref->kind != REFERENCE_FILE) {
+		info->etag = xstrdup(j->reply.etag);
+		info->last_modified = xstrdup(j->reply.last_modified);
+		info->max_age = j->reply.max_age;
+		info->checked = time_now();
+	}
 	return import_commit(import, info, err);
+}
+
+/* The stored image is the one that the server has, as of now. */
+static void take_stored(struct job *j)
+{
+	struct image_info *i = &j->stored;
+
+	log_debug("image: %s has not changed", i->source);
+	if (j->reply.etag) {
+		free(i->etag);
+		i->etag = TAKE(j->reply.etag);
+	}
+	if (j->reply.last_modified) {
+		free(i->last_modified);
+		i->last_modified = TAKE(j->reply.last_modified);
+	}
+	i->max_age = j->reply.max_age;
+	i->checked = time_now();
+	store_note_unchanged(j->store, i);
 }
 
 static int receive(struct job *j, struct import *import, int *stream_fd, struct image_info *info, struct err *err)
@@ -366,6 +391,10 @@ static int receive(struct job *j, struct import *import, int *stream_fd, struct 
 		return err_wrap(err, -ERR_BAD_INPUT, "cannot unpack image \"%s\"", j->image->ref->text);
 	if (r < 0)
 		return r;
+	if (str_eq(j->reply.kind, "unchanged")) {
+		take_stored(j);
+		return 1;
+	}
 	r = import_finish(import, &result, err);
 	if (r < 0)
 		return err_wrap(err, r, "cannot unpack image \"%s\"", j->image->ref->text);
@@ -374,12 +403,17 @@ static int receive(struct job *j, struct import *import, int *stream_fd, struct 
 		return r;
 	if (j->signature_needed)
 		tell_signer(j->reply.identities);
-	j->download_size = fstat(j->download_fd, &st) == 0 ? st.st_size : 0;
-	/* Nobody needs the download any more, and what it no longer holds need not go to the disk. */
-	(void)!ftruncate(j->download_fd, 0);
+	j->download_size = fstat(download_fd(j), &st) == 0 ? st.st_size : 0;
+	/*
+	 * What a copy no longer holds need not go to the disk. A download stays until the image is there: whoever kills
+	 * us before that shall not have it fetched again.
+	 */
+	if (j->download_fd >= 0)
+		(void)!ftruncate(j->download_fd, 0);
 	return commit(j, import, &manifest, info, err);
 }
 
+/* 1: the image is j->stored. */
 static int transfer(struct job *j, struct image_info *info, struct err *err)
 {
 	AUTO(import_free) struct import *import = NULL;
@@ -388,9 +422,24 @@ static int transfer(struct job *j, struct image_info *info, struct err *err)
 
 	if (r >= 0)
 		r = open_files(j, err);
-	if (r >= 0)
-		r = import_start(j->store, unpack_fd, j->config->render, &import, &stream_fd, err);
+	if (r)
+		return r;
+	r = import_start(j->store, unpack_fd, j->config->render, &import, &stream_fd, err);
 	return r < 0 ? r : receive(j, import, &stream_fd, info, err);
+}
+
+static int fetch_aci(struct job *j, struct image_info *info, struct err *err)
+{
+	int r;
+
+	if (use_stored(j))
+		return 1;
+	discover_keys(j);
+	r = load_keys(j, err);
+	if (r >= 0)
+		r = transfer(j, info, err);
+	close_download(j, r);
+	return r;
 }
 
 static void job_clear(struct job *j)
@@ -399,6 +448,8 @@ static void job_clear(struct job *j)
 	close_auto(&j->image_fd);
 	close_auto(&j->signature_fd);
 	close_auto(&j->download_fd);
+	partial_keep(&j->part);
+	image_info_clear(&j->stored);
 	wire_reply_clear(&j->reply);
 }
 static inline void job_clear_auto(struct job *j) { job_clear(j); }
@@ -408,7 +459,7 @@ int fetch_image(const struct fetch_config *config, struct store *store, const st
 {
 	AUTO(job_clear) struct job j = {
 		.config = config, .store = store, .image = image, .image_fd = -1, .signature_fd = -1,
-		.download_fd = -1,
+		.download_fd = -1, .part = PARTIAL_NONE, .since = time_now(),
 		.signature_needed = !image->no_signature && !(config->insecure & FETCH_SKIP_SIGNATURE),
 	};
 	AUTO(image_info_clear) struct image_info info = {};
@@ -419,15 +470,17 @@ int fetch_image(const struct fetch_config *config, struct store *store, const st
 	if (image->ref->kind >= REFERENCE_REGISTRY)
 		return fetch_oci(config, store, image, ret, err);
 	warn_about_checks(config, image->no_signature);
-	discover_keys(&j);
-	r = load_keys(&j, err);
-	if (r >= 0)
-		r = transfer(&j, &info, err);
+	r = fetch_aci(&j, &info, err);
 	if (r == -ERR_BAD_SIGNATURE)
 		tell_what_to_do(&j);
 	if (r < 0)
 		return r;
-	*ret = info;
-	info = (struct image_info){};
+	if (r) {
+		*ret = j.stored;
+		j.stored = (struct image_info){};
+	} else {
+		*ret = info;
+		info = (struct image_info){};
+	}
 	return 0;
 }

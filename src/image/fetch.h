@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "spec/reference.h"
+#include "store/store.h"
 
 /* What all that is done through rkt-fetch has in common. */
 enum {	/* --insecure-options that concern fetching */
@@ -48,6 +49,13 @@ struct fetch_image {
 	bool expect_name;		/* for a name: the manifest must carry name and labels asked for */
 	const char *must_be_id;		/* full image ID that it must have, NULL: any (a pinned stage1) */
 	bool no_signature;		/* this one needs none: pinned by must_be_id or configured by the vendor */
+	/*
+	 * What the store has in answer to the same question, if that may be used: the server is then asked for it only
+	 * once it is no longer fresh, and only for what changed. Asked again after a wait for another rkt. NULL: there is
+	 * nothing that would do.
+	 */
+	int (*stored)(void *arg, struct image_info *ret);
+	void *stored_arg;
 };
 
 /* A key as rkt-fetch read it. */

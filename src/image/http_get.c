@@ -13,7 +13,7 @@
 enum {
 	WAIT_MS = 500,
 	WAIT_MAX_SECONDS = 30,		/* nor longer than silence is borne */
-	PATIENCE_SECONDS = 120,		/* no try begins so long after the last one that brought something new */
+	PATIENCE_STALLS = 4,		/* no try begins so many times stall-seconds after the last one that brought news */
 	NEWS_BYTES = 1 << 20,		/* less is nothing new: a server might send a byte with each answer */
 };
 
@@ -212,7 +212,7 @@ static int64_t patience(struct job *j)
 		j->fruitless = 0;
 	}
 	j->fruitless++;
-	if (j->fruitless >= j->get->tries || now_ms() - j->best_at > (int64_t)PATIENCE_SECONDS * 1000)
+	if (j->fruitless >= j->get->tries || now_ms() - j->best_at > limits()->stall_seconds * PATIENCE_STALLS * 1000)
 		return -1;
 	return wait_before(j);
 }

@@ -194,14 +194,37 @@ struct wanted {
 	enum pull_policy policy;
 };
 
-static int fetch_wanted(const struct wanted *w, struct image_info *ret, struct err *err)
+/* What the store has in answer to the same question, if that may be used. */
+static int find_stored(void *arg, struct image_info *ret)
+{
+	const struct wanted *w = arg;
+	const struct reference *ref = &w->ref;
+	AUTO(err_clear) struct err err = {};
+	int r;
+
+	if (ref->kind == REFERENCE_URL)
+		return find_source(w->e, w->store, ref->url, ret, &err);
+	if (ref->kind != REFERENCE_NAME)
+		return -ERR_NOT_FOUND;
+	r = image_find_name(w->e, w->store, ref->name, ref->labels, ref->n_labels, ret, &err);
+	/* The latest version and a certain one are asked for at different places, also if they are the same. */
+	if (r >= 0 && ret->latest != !label_get(ref->labels, ref->n_labels, "version")) {
+		image_info_clear(ret);
+		r = -ERR_NOT_FOUND;
+	}
+	return r;
+}
+
+static int fetch_wanted(struct wanted *w, struct image_info *ret, struct err *err)
 {
 	const struct fetch_image image = {
 		.ref = &w->ref,
 		.signature = w->signature,
 		.expect_name = w->ref.kind == REFERENCE_NAME,
+		/* Whoever names a signature wants that one verified. */
+		.stored = w->signature ? NULL : find_stored,
+		.stored_arg = w,
 	};
-
 	int r;
 
 	log_debug("image: fetching image from %s", w->ref.text);

@@ -130,6 +130,12 @@ int store_temp_file(struct store *s, int *ret_fd, struct err *err);
 void store_touch(struct store *s, const struct image_info *i);
 
 /*
+ * Notes etag, last_modified, max_age and checked of an image of which the server says that it has not changed. Only
+ * its owner can: facts that somebody else writes say nothing of who signed it. Failure is not one.
+ */
+void store_note_unchanged(struct store *s, const struct image_info *i);
+
+/*
  * The tree that a layer became: cas/tree/TREE as an fd. -ERR_NOT_FOUND: not
  * there (rendered by nobody yet, or removed). tree is checked to be such a name.
  */

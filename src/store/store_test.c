@@ -81,6 +81,21 @@ static void facts_round(void **state)
 	assert_true(time_now() - read.last_used < 60LL * NS_PER_SECOND);
 }
 
+static void unchanged(void **state)
+{
+	struct place *p = *state;
+	AUTO(image_info_clear) struct image_info read = {};
+	AUTO(free) char *id = put_facts(p, "example.com/a", "1.0", 'a', 5, true), *key = store_key(id);
+	struct image_info told = { .id = id, .etag = (char[]){ "\"v1\"" }, .max_age = 60, .checked = 7 };
+
+	store_note_unchanged(p->store, &told);
+	assert_int_equal(facts_load(p->store, key, &read, NULL), 0);
+	assert_string_equal(read.etag, "\"v1\"");
+	assert_null(read.last_modified);
+	assert_true(read.max_age == 60 && read.checked == 7 && read.import_time == 5 && read.latest);
+	assert_string_equal(read.name, "example.com/a");
+}
+
 static void bad_facts(void **state)
 {
 	static const char *const texts[] = {
@@ -574,7 +589,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_make, place_drop)
 	const struct CMUnitTest tests[] = {
-		TEST(layout), TEST(facts_round), TEST(bad_facts), TEST(foreign_facts), TEST(writable_facts),
+		TEST(layout), TEST(facts_round), TEST(unchanged), TEST(bad_facts), TEST(foreign_facts), TEST(writable_facts),
 		TEST(find_by_id),
 		TEST(find_by_name), TEST(find_by_words), TEST(many), TEST(import_image), TEST(import_given_up),
 		TEST(remove_image), TEST(sweep), TEST(render_and_verify), TEST(group_may_not_exchange_trees),
