@@ -23,6 +23,11 @@ bool image_is_verified(const struct engine *e, const struct image_info *image)
 	       keystore_trusts(e->system_config, e->local_config, image->name, image->verified_by);
 }
 
+bool image_is_signed(const struct engine *e, const struct image_info *image)
+{
+	return !is_accepted(image) && image_is_verified(e, image);
+}
+
 int image_check_verified(const struct engine *e, const struct image_info *image, struct err *err)
 {
 	if (e->insecure & INSECURE_IMAGE || image_is_verified(e, image))

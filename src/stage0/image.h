@@ -11,6 +11,9 @@
  */
 bool image_is_verified(const struct engine *e, const struct image_info *image);
 
+/* Does a key vouch for it, rather than that nobody need? Only then may it ask for more than others (D5). */
+bool image_is_signed(const struct engine *e, const struct image_info *image);
+
 /* Refuses an image that is not verified, unless INSECURE_IMAGE is set; says why. */
 int image_check_verified(const struct engine *e, const struct image_info *image, struct err *err);
 

@@ -296,6 +296,7 @@ static void test_accepted(void **state)
 	assert_false(image_is_verified(&p->engine, &image));
 	image.format = (char[]){ "oci" };
 	assert_true(image_is_verified(&p->engine, &image));
+	assert_false(image_is_signed(&p->engine, &image));
 	image.name = (char[]){ "quay.io/organ" };
 	assert_int_equal(image_check_verified(&p->engine, &image, &err), -ERR_NO_SIGNATURE);
 	assert_non_null(strstr(err.chain[0], "no longer accepted"));
@@ -303,6 +304,7 @@ static void test_accepted(void **state)
 	assert_int_equal(image_check_verified(&p->engine, &image, &err), -ERR_BAD_SIGNATURE);
 	assert_int_equal(trust(&p->engine, "quay.io/organ", image.verified_by), 0);
 	assert_int_equal(image_check_verified(&p->engine, &image, &err), 0);
+	assert_true(image_is_signed(&p->engine, &image));
 }
 
 /* --- stage1 --- */

@@ -134,9 +134,8 @@ static int take_image(struct preparation *p, struct planned_image *image, struct
 static struct app_image app_image(const struct preparation *p, struct planned_image *image,
 				  const struct image_manifest *m)
 {
-	/* One that is not would have been refused already, had nobody said otherwise. */
-	image->verified = !(p->e->insecure & INSECURE_IMAGE) || image_is_verified(p->e, &image->info);
-	return (struct app_image){ .id = image->info.id, .manifest = m, .verified = image->verified };
+	image->verified = image_is_verified(p->e, &image->info);
+	return (struct app_image){ .id = image->info.id, .manifest = m, .verified = image_is_signed(p->e, &image->info) };
 }
 
 static int obtain_apps(struct preparation *p, struct image_manifest *manifests, struct app_image *images,
