@@ -1,14 +1,7 @@
 # Trust for images of registries: keys of cosign, and what is accepted unsigned.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 ACCEPT=(rkt trust --accept-unsigned --skip-fingerprint-review)
-
-# cosign_key NAME: $T/NAME.key and $T/NAME.pub; $key is what rkt calls it.
-cosign_key() {
-	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$T/$1.key" 2>/dev/null
-	openssl pkey -in "$T/$1.key" -pubout -out "$T/$1.pub"
-	key=cosign-$(openssl pkey -pubin -in "$T/$1.pub" -outform DER | sha256sum | cut -d' ' -f1)
-}
 
 test_key_for_a_prefix() {
 	cosign_key a
@@ -103,11 +96,19 @@ test_listing_and_removing() {
 	ok rkt trust --skip-fingerprint-review --root "$FIX/keys/alice.asc"
 	ok "${ACCEPT[@]}" --prefix=quay.io/other
 	ok rkt trust --list
-	says "^quay\.io/org[[:space:]]+cosign[[:space:]]+trusted[[:space:]]+$key[[:space:]]"
+	says "^quay\.io/org[[:space:]]+cosign[[:space:]]+trusted[[:space:]]+${key}[[:space:]]"
 	says "^\(any\)[[:space:]]+openpgp[[:space:]]+trusted[[:space:]]+$(fingerprint alice)[[:space:]]"
 	says '^quay\.io/other[[:space:]]+unsigned[[:space:]]+trusted[[:space:]]+accepted[[:space:]]'
 	ok rkt trust --list --prefix=quay.io/other/app
 	equal 3 "$(wc -l <"$T/out")" "lines: a head, the root key, the acceptance"
+	ok rkt trust --list --format=json
+	python3 - "$T/out" "$key" "$CONFIG" <<-'END'
+		import json, sys
+		(cosign,) = [k for k in json.load(open(sys.argv[1])) if k["kind"] == "cosign"]
+		assert cosign == {"prefix": "quay.io/org", "kind": "cosign", "state": "trusted", "key": sys.argv[2],
+		                  "file": sys.argv[3] + "/trustedkeys/cosign.d/prefix.d/quay.io/org/" + sys.argv[2] + ".PEM"}, cosign
+	END
+	refused 'is for --list' rkt trust --root --format=json "$T/a.pub"
 
 	refused 'not trusted for prefix "quay\.io"' rkt trust --remove --prefix=quay.io "$key"
 	refused 'needs a fingerprint' rkt trust --remove --prefix=quay.io

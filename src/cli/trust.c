@@ -4,6 +4,7 @@
 #include "base/path.h"
 #include "base/table.h"
 #include "cli/commands.h"
+#include "cli/format.h"
 #include "cli/out.h"
 #include "image/keystore.h"
 #include "spec/registry.h"
@@ -11,12 +12,14 @@
 struct trust_args {
 	bool root, skip_review, allow_http, accept_unsigned, list, remove;
 	const char *prefix;
+	enum format format;
 };
 
 #define AT(member) offsetof(struct trust_args, member)
 static const struct opt trust_opts[] = {
 	{ "accept-unsigned", 0, OPT_FLAG, AT(accept_unsigned), NULL,
 	  "accept OCI images below PREFIX though nobody signed them" },
+	FORMAT_OPT(AT(format)),
 	{ "insecure-allow-http", 0, OPT_FLAG, AT(allow_http), NULL,
 	  "allow HTTP use for key discovery and/or retrieval" },
 	{ "list", 0, OPT_FLAG, AT(list), NULL, "list what is trusted, with --prefix what counts for that name" },
@@ -99,38 +102,83 @@ static bool counts_for(const struct keystore_entry *k, const char *name)
 	return !name || !k->prefix || path_has_prefix(name, k->prefix);
 }
 
-static int list(const struct request *q, struct err *err)
+/* What is to be listed, in order. */
+struct listing {
+	const struct engine *engine;
+	const struct keystore_entry *entries;
+	size_t n;
+	const char *name;	/* only what counts for it; NULL: all */
+};
+
+static char *list_table(const struct listing *l)
 {
-	const struct engine *e = q->engine;
+	static const char *const titles[] = { "PREFIX", "KIND", "STATE", "KEY", "FILE" };
 	AUTO(table_clear) struct table t = {};
-	AUTO(buf_clear) struct buf out = {};
-	struct keystore_entry *entries = NULL;
-	size_t n = 0;
-	int r;
+	struct buf out = {};
 
-	if (q->words[0])
-		return err_set(err, -EINVAL, "--list takes no key");
-	r = keystore_list(e->system_config, e->local_config, &entries, &n, err);
-	if (r < 0)
-		return r;
 	table_row(&t);
-	for (const char *const *c = (const char *const[]){ "PREFIX", "KIND", "STATE", "KEY", "FILE", NULL }; *c; c++)
-		table_cell(&t, *c);
-	for (size_t i = 0; i < n; i++) {
-		const struct keystore_entry *k = &entries[i];
+	for (size_t i = 0; i < ARRAY_LEN(titles); i++)
+		table_cell(&t, titles[i]);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct keystore_entry *k = &l->entries[i];
 
-		if (!counts_for(k, q->prefix))
+		if (!counts_for(k, l->name))
 			continue;
 		table_row(&t);
 		table_cell(&t, k->prefix ?: "(any)");
 		table_cell(&t, kind_names[k->kind]);
-		table_cell(&t, state_of(e, k));
+		table_cell(&t, state_of(l->engine, k));
 		table_cell(&t, k->fingerprint);
 		table_cell(&t, k->path);
 	}
 	table_write(&t, &out);
-	out_text(out.data);
-	keystore_entries_free(entries, n);
+	return buf_steal(&out);
+}
+
+static char *list_json(const struct listing *l, enum format format)
+{
+	struct json_writer *w = json_writer_new(format == FORMAT_JSON_PRETTY);
+	struct buf out = {};
+	AUTO(free) char *text = NULL;
+
+	json_open_array(w, NULL);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct keystore_entry *k = &l->entries[i];
+
+		if (!counts_for(k, l->name))
+			continue;
+		json_open_object(w, NULL);
+		if (k->prefix)
+			json_write_text(w, "prefix", k->prefix);
+		json_write_text(w, "kind", kind_names[k->kind]);
+		json_write_text(w, "state", state_of(l->engine, k));
+		json_write_text(w, "key", k->fingerprint);
+		json_write_text(w, "file", k->path);
+		json_close(w);
+	}
+	json_close(w);
+	text = json_writer_finish(w);
+	buf_addf(&out, "%s\n", text);
+	return buf_steal(&out);
+}
+
+static int list(const struct request *q, struct err *err)
+{
+	const struct engine *e = q->engine;
+	AUTO(free) char *text = NULL;
+	struct keystore_entry *entries = NULL;
+	struct listing l = { .engine = e, .name = q->prefix };
+	int r;
+
+	if (q->words[0])
+		return err_set(err, -EINVAL, "--list takes no key");
+	r = keystore_list(e->system_config, e->local_config, &entries, &l.n, err);
+	if (r < 0)
+		return r;
+	l.entries = entries;
+	text = q->args->format == FORMAT_TABLE ? list_table(&l) : list_json(&l, q->args->format);
+	out_text(text);
+	keystore_entries_free(entries, l.n);
 	return 0;
 }
 
@@ -197,6 +245,8 @@ static int check(const struct trust_args *a, const char *prefix, struct err *err
 
 	if (a->accept_unsigned + a->list + a->remove > 1)
 		return err_set(err, -EINVAL, "--accept-unsigned, --list and --remove usage mutually exclusive");
+	if (a->format != FORMAT_TABLE && !a->list)
+		return err_set(err, -EINVAL, "--format is for --list");
 	if (prefix && a->root)
 		return err_set(err, -EINVAL, "--root and --prefix usage mutually exclusive");
 	if (scheme_end)
