@@ -16,7 +16,6 @@
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define TOP_GROUP "rkt"
-#define SUPERVISOR_SUFFIX "_supervisor"
 #define SUPERVISOR_LINE "supervisor:"
 
 enum { PROC_CGROUP_MAX = 64 << 10, CONTROLLERS_MAX = 4096, PERIOD_US = 100000, REMOVE_TRIES = 50, REMOVE_WAIT_MS = 2,
@@ -200,7 +199,7 @@ static unsigned enable_controllers(int fd, unsigned need)
  */
 static int share_own_group(int own_fd, const char *own, const char *name, unsigned need, char **ret)
 {
-	AUTO(free) char *leaf = xasprintf("%s" SUPERVISOR_SUFFIX, name);
+	AUTO(free) char *leaf = xasprintf("%s" CGROUP_SUPERVISOR, name);
 	AUTO(close) int fd = -1;
 	int r = open_child(own_fd, leaf, &fd);
 
@@ -330,16 +329,29 @@ int cgroup_pod_make(struct cgroup_pod *pod, struct err *err)
 	return 0;
 }
 
-/* The tracking group's path alone on the first line, as rkt has it; the others say where they are. */
+/* The tracking group's path alone, as rkt has it; the others say where they are. */
+char *cgroup_record_line(enum cgroup_hierarchy h, const char *path, bool supervisor)
+{
+	if (supervisor)
+		return xasprintf(SUPERVISOR_LINE "%s", path);
+	return xasprintf("%s%s%s", controllers[h], h == CGROUP_UNIFIED ? "" : ":", path);
+}
+
+static void add_line(struct buf *out, enum cgroup_hierarchy h, const char *path, bool supervisor)
+{
+	AUTO(free) char *line = path ? cgroup_record_line(h, path, supervisor) : NULL;
+
+	if (line)
+		buf_addf(out, "%s\n", line);
+}
+
 char *cgroup_pod_record(const struct cgroup_pod *pod)
 {
 	struct buf out = {};
 
 	for (int h = 0; h < CGROUP_HIERARCHIES; h++)
-		if (pod->path[h])
-			buf_addf(&out, "%s%s%s\n", controllers[h], h == CGROUP_UNIFIED ? "" : ":", pod->path[h]);
-	if (pod->supervisor)
-		buf_addf(&out, SUPERVISOR_LINE "%s\n", pod->supervisor);
+		add_line(&out, (enum cgroup_hierarchy)h, pod->path[h], false);
+	add_line(&out, CGROUP_UNIFIED, pod->supervisor, true);
 	return buf_steal(&out);
 }
 
@@ -428,7 +440,7 @@ void cgroup_pod_clear(struct cgroup_pod *pod)
 int cgroup_record_parse(const char *line, const char *name, enum cgroup_hierarchy *ret, const char **ret_path)
 {
 	if (str_starts(line, SUPERVISOR_LINE)) {
-		AUTO(free) char *leaf = xasprintf("%s" SUPERVISOR_SUFFIX, name);
+		AUTO(free) char *leaf = xasprintf("%s" CGROUP_SUPERVISOR, name);
 
 		*ret = CGROUP_UNIFIED;
 		*ret_path = line + strlen(SUPERVISOR_LINE);

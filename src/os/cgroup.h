@@ -95,6 +95,12 @@ int cgroup_leaf_join(const struct cgroup_leaf *leaf);
 int cgroup_record_remove(const char *record, const char *name, struct err *err);
 int cgroup_record_kill(const char *record, const char *name, struct err *err);
 
-/* One line of a record. -EINVAL: not one of ours, or not a group called name. */
+/* What the leaf of a supervisor that moved is called, after the pod's name. */
+#define CGROUP_SUPERVISOR "_supervisor"
+
+/* One line of a record, which the caller frees. */
+char *cgroup_record_line(enum cgroup_hierarchy h, const char *path, bool supervisor);
+
+/* The same read. -EINVAL: not one of ours, or not a group called name. */
 int cgroup_record_parse(const char *line, const char *name, enum cgroup_hierarchy *ret, const char **ret_path);
 #endif

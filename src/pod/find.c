@@ -235,6 +235,13 @@ static int add_trees_of_apps(const struct pod *pod, struct strset *trees)
 	return -errno;
 }
 
+int pod_trees(const struct pod *pod, struct strset *ret)
+{
+	int r = add_tree(pod, NULL, ret);
+
+	return r < 0 ? r : add_trees_of_apps(pod, ret);
+}
+
 static int add_trees(void *arg, enum pods_dir dir, const char *uuid)
 {
 	const struct use *use = arg;
@@ -245,8 +252,7 @@ static int add_trees(void *arg, enum pods_dir dir, const char *uuid)
 	r = dir_open(use->pods->fd, path, &pod.fd);
 	if (r < 0)
 		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
-	r = add_tree(&pod, NULL, use->trees);
-	return r < 0 ? r : add_trees_of_apps(&pod, use->trees);
+	return pod_trees(&pod, use->trees);
 }
 
 int pods_trees(struct pods *pods, struct strset *ret)

@@ -104,7 +104,8 @@ int64_t pod_app_finished_at(const struct pod *pod, const char *app);	/* ns: mtim
 /* The tree an app or (app NULL) the stage1 comes from; the caller frees it. NULL: none known (apps with --no-overlay). */
 char *pod_tree_id(const struct pod *pod, const char *app);
 
-/* All trees that pods in pods/ stand on. A failure means that there may be more. */
+/* All trees that the pod, or that pods in pods/ stand on. A failure means that there may be more. */
+int pod_trees(const struct pod *pod, struct strset *ret);
 int pods_trees(struct pods *pods, struct strset *ret);
 
 /* Does any of them stand on this tree, as far as can be known? For store_remove() and store_sweep(). */

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/human.h"
 #include "store/facts.h"
+#include "store/fsck.h"
 #include "store/names.h"
 #include "store/temp.h"
 #include "store/unpack.h"
@@ -146,6 +147,21 @@ int store_open_key(struct store *s, const char *key, int *ret_fd, struct err *er
 		return err_set(err, -ERR_BAD_INPUT, "the blob '%s' is no file", key);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+int store_check_key(struct store *s, int unpack_exe_fd, const char *key, struct err *err)
+{
+	AUTO(blob_add_free) struct blob_add *b = xcalloc(1, sizeof(*b));
+	AUTO(close) int blob_fd = -1;
+	int r;
+
+	*b = (struct blob_add){ .store = s, .file = TEMP_FILE_NONE, .key = xstrdup(key) };
+	r = store_open_key(s, key, &blob_fd, err);
+	if (r >= 0)
+		r = start_unpack(b, unpack_exe_fd, blob_fd, err);	/* whose copy goes nowhere */
+	if (r >= 0)
+		r = unpack_wait(b->unpack, &b->reply, err);
+	return r < 0 ? r : check_key(&b->reply, key, err);
 }
 
 bool store_has_blob(struct store *s, const char *key)

@@ -251,36 +251,45 @@ static bool can_go_on(int dir_fd, const char *name)
 	       is_recent(&st) && faccessat(dir_fd, note, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static int sweep_one(void *arg, int dir_fd, const char *name)
+struct leftovers {
+	bool notes;		/* this time; the files otherwise */
+	int (*found)(void *arg, int dir_fd, const char *name);
+	void *arg;
+};
+
+static bool is_needed(int dir_fd, const char *name)
 {
-	int *first = arg, r;
+	AUTO(free) char *file = NULL;
 
-	if (str_ends(name, note_suffix)) {
-		AUTO(free) char *file = xstrndup(name, strlen(name) - strlen(note_suffix));
-
-		/* It goes once the file has gone. */
-		if (faccessat(dir_fd, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-			return 0;
-	} else if (can_go_on(dir_fd, name) || !temp_abandoned(dir_fd, name)) {
-		return 0;
-	}
-	r = tree_remove(dir_fd, name);
-	if (r < 0 && !*first)
-		*first = r;
-	return 0;
+	if (!str_ends(name, note_suffix))
+		return can_go_on(dir_fd, name) || !temp_abandoned(dir_fd, name);
+	file = xstrndup(name, strlen(name) - strlen(note_suffix));
+	return can_go_on(dir_fd, file) || (faccessat(dir_fd, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+					   !temp_abandoned(dir_fd, file));
 }
 
-int partial_sweep(int tmp_fd, const char *name)
+static int look_at(void *arg, int dir_fd, const char *name)
 {
-	int first = 0, r = 0;
+	const struct leftovers *l = arg;
 
-	/* Twice: notes may come before their files. */
-	for (int i = 0; i < 2 && r >= 0; i++)
-		r = store_each(tmp_fd, name, sweep_one, &first);
+	if (str_ends(name, note_suffix) != l->notes || is_needed(dir_fd, name))
+		return 0;
+	return l->found(l->arg, dir_fd, name);
+}
+
+int partial_leftovers(int tmp_fd, const char *name, int (*found)(void *arg, int dir_fd, const char *name), void *arg)
+{
+	struct leftovers l = { .found = found, .arg = arg };
+	int r;
+
+	r = store_each(tmp_fd, name, look_at, &l);
+	l.notes = true;
+	if (r >= 0)
+		r = store_each(tmp_fd, name, look_at, &l);
 	if (r == -EACCES)
 		return 0;	/* another user's, who sweeps there as well */
 	if (r == -ENOTDIR || r == -ELOOP)
-		return tree_remove(tmp_fd, name);
+		return found(arg, tmp_fd, name);
 	(void)unlinkat(tmp_fd, name, AT_REMOVEDIR);
-	return r < 0 ? r : first;
+	return r;
 }

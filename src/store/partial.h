@@ -41,7 +41,12 @@ void partial_remove(struct store *s, struct partial *p);
 void partial_keep(struct partial *p);
 static inline void partial_keep_auto(struct partial *p) { partial_keep(p); }
 
-/* Of the entry of cas/tmp: is it such a directory? Removes from it what no download will go on with, for a sweep. */
+/* Of the entry of cas/tmp: is it such a directory? */
 bool partial_dir_valid(const char *name);
-int partial_sweep(int tmp_fd, const char *name);
+
+/*
+ * Tells what no download will go on with, notes after their files, and takes away the directory if it is empty then.
+ * A failure of found() ends it.
+ */
+int partial_leftovers(int tmp_fd, const char *name, int (*found)(void *arg, int dir_fd, const char *name), void *arg);
 #endif

@@ -1,9 +1,13 @@
 #include "store/used.h"
 
+#include "base/path.h"
 #include "store/facts.h"
+#include "store/names.h"
 
 void used_clear(struct used *u)
 {
+	strset_clear(&u->keys);
+	strset_clear(&u->names);
 	strset_clear(&u->trees);
 	strset_clear(&u->blobs);
 	u->unknown = false;
@@ -11,8 +15,12 @@ void used_clear(struct used *u)
 
 void used_add(struct used *u, const struct image_info *info)
 {
-	char **blobs = image_blobs(info);
+	char **blobs = image_blobs(info), *key = store_key(info->id), *dir = NULL;
 
+	if (names_path(info->name, &dir, NULL) >= 0)
+		strset_take(&u->names, xasprintf("%s/%s", path_last(dir), key));
+	free(dir);
+	strset_take(&u->keys, key);
 	for (size_t i = 0; blobs[i]; i++)
 		strset_take(&u->blobs, blobs[i]);
 	free(blobs);

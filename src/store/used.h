@@ -5,6 +5,7 @@
 
 /* What the images of a store consist of. */
 struct used {
+	struct strset keys, names;	/* of the images; names as in cas/name: "example.com,app/KEY" */
 	struct strset trees, blobs;
 	bool unknown;		/* the facts of one cannot be read, and with them what it consists of */
 };
