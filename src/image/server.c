@@ -9,7 +9,10 @@
 #include "os/confine.h"
 #include "spec/limits.h"
 
-enum { OTHER_MEMORY = 256 << 20 };	/* stacks of threads, TLS, documents */
+enum {
+	OTHER_MEMORY = 256 << 20,	/* stacks of threads, TLS, documents */
+	FILE_MARGIN = 64 << 20,		/* more than is ever written at once */
+};
 
 #ifdef __SANITIZE_ADDRESS__
 enum { SANITIZED = true };	/* it maps terabytes */
@@ -139,12 +142,13 @@ actions[] = {
 	{ "archive", offsetof(struct wire_request, path), serve_archive },
 };
 
-/* What our own ceilings should have stopped, the kernel does. */
+/* What our own ceilings should have stopped, the kernel does: a little later, so that theirs are the words. */
 static void confine_resources(void)
 {
 	const struct limits *l = limits();
+	int64_t largest = l->image_bytes > l->unpacked_bytes ? l->image_bytes : l->unpacked_bytes;
 
-	confine_limit(RLIMIT_FSIZE, (rlim_t)l->image_bytes);
+	confine_limit(RLIMIT_FSIZE, (rlim_t)largest + FILE_MARGIN);
 	if (!SANITIZED)
 		confine_limit(RLIMIT_DATA, OTHER_MEMORY + (rlim_t)l->decompress_memory +
 						   (rlim_t)(l->layer_memory * l->parallel_downloads));
