@@ -666,7 +666,7 @@ int erofs_write(int fd, const struct merge *m, const int64_t *sizes, size_t n, c
 	if (r < 0)
 		return r;
 	size = data_at(w) + w->blocks * BLOCK;
-	if (ftruncate(fd, (off_t)size) < 0)
+	if (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)size) < 0)
 		return err_sys(err, -errno, "cannot write the index");
 	w->meta = (struct stream){ .fd = fd, .at = (int64_t)w->meta_at };
 	w->data = (struct stream){ .fd = fd, .at = (int64_t)data_at(w) };

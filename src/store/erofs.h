@@ -14,8 +14,8 @@
 enum { EROFS_ARCHIVES_MAX = 4096 };
 
 /*
- * Writes the file system of m (merge_finish() was called) into the empty file
- * fd, which is open to read and write. sizes: of the n archives that inodes
+ * Writes the file system of m (merge_finish() was called) into the file fd, in
+ * place of what it holds; it is open to read and write. sizes: of the n archives that inodes
  * name, 0 and up; the kernel wants them as devices in that order. Bytes that no
  * whole block of an archive holds (of sparse files with odd parts) are read and
  * kept in the image. -E2BIG: more than the format or a limit allows.

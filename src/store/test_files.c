@@ -79,6 +79,16 @@ static void check_attributes(const char *path, int a_fd, int b_fd)
 	}
 }
 
+void test_attribute(int dir_fd, const char *path, const char *name, const void *value, size_t len)
+{
+	AUTO(close) int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
+	AUTO(free) char *found = xmalloc(NAMES_MAX);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fgetxattr(fd, name, found, NAMES_MAX), len);
+	assert_memory_equal(found, value, len);
+}
+
 static void check_contents(const char *path, int a_fd, int b_fd)
 {
 	AUTO(free) char *a = xmalloc(PIECE), *b = xmalloc(PIECE);

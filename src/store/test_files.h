@@ -15,4 +15,7 @@ int test_mount_index(int index_fd, const int *archive_fds, size_t n);
  * texts of links, attributes, numbers of links, and which names are one file.
  */
 void test_same_files(int a_fd, int b_fd);
+
+/* Has the file below dir_fd that very attribute? */
+void test_attribute(int dir_fd, const char *path, const char *name, const void *value, size_t len);
 #endif
