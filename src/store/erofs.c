@@ -30,6 +30,7 @@ enum {
 /* Where an inode is, and what belongs to it. */
 struct place {
 	uint64_t at;		/* of the inode */
+	uint64_t size;		/* of the file, or of what a directory is made of */
 	uint32_t block;		/* first of its own blocks, counted from the end of the metadata */
 	uint8_t layout, chunk_bits;
 };
@@ -171,21 +172,32 @@ struct listing {
 	unsigned dots;		/* how many of "." and ".." were given */
 };
 
-static const char *listing_peek(const struct listing *l, const struct node **ret)
-{
-	static const char *const dots[] = { ".", ".." };
+struct entry {
+	const struct node *node;
+	const char *name;
+	size_t len;
+};
 
-	if (l->dots < ARRAY_LEN(dots) && (!l->child || strcmp(dots[l->dots], l->child->name) < 0)) {
-		*ret = l->dots && l->dir->parent ? l->dir->parent : l->dir;
-		return dots[l->dots];
+/* The next one, which is still to be stepped over; false: there is none. */
+static bool listing_peek(const struct listing *l, struct entry *ret)
+{
+	static const char dots[] = "..";
+
+	if (l->dots < 2 && (!l->child || strcmp(dots + 1 - l->dots, l->child->name) < 0)) {
+		const struct node *up = l->dots && l->dir->parent ? l->dir->parent : l->dir;
+
+		*ret = (struct entry){ up, dots + 1 - l->dots, l->dots + 1 };
+		return true;
 	}
-	*ret = l->child;
-	return l->child ? l->child->name : NULL;
+	if (!l->child)
+		return false;
+	*ret = (struct entry){ l->child, l->child->name, l->child->len };
+	return true;
 }
 
-static void listing_step(struct listing *l, const char *name)
+static void listing_step(struct listing *l, const struct entry *e)
 {
-	if (l->child && name == l->child->name)
+	if (e->node == l->child)
 		l->child = l->child->next;
 	else
 		l->dots++;
@@ -193,26 +205,19 @@ static void listing_step(struct listing *l, const char *name)
 
 /* What goes into one block: as many entries as fit, first all the numbers, then all the names. */
 struct dir_block {
-	const struct node *nodes[DIRENTS_MAX];
-	const char *names[DIRENTS_MAX];
+	struct entry entries[DIRENTS_MAX];
 	size_t n, bytes;
 };
 
 static bool dir_block_fill(struct dir_block *b, struct listing *l)
 {
-	const struct node *n;
-	const char *name;
+	struct entry e;
 
 	b->n = b->bytes = 0;
-	while ((name = listing_peek(l, &n))) {
-		size_t bytes = DIRENT_BYTES + strlen(name);
-
-		if (b->bytes + bytes > BLOCK)
-			break;
-		b->nodes[b->n] = n;
-		b->names[b->n++] = name;
-		b->bytes += bytes;
-		listing_step(l, name);
+	while (listing_peek(l, &e) && b->bytes + DIRENT_BYTES + e.len <= BLOCK) {
+		b->entries[b->n++] = e;
+		b->bytes += DIRENT_BYTES + e.len;
+		listing_step(l, &e);
 	}
 	return b->n;
 }
@@ -233,15 +238,15 @@ static void dir_block_encode(const struct writer *w, const struct dir_block *b, 
 
 	memset(block, 0, BLOCK);
 	for (size_t i = 0; i < b->n; i++) {
-		const struct inode *inode = b->nodes[i]->inode;
+		const struct entry *e = &b->entries[i];
+		const struct inode *inode = e->node->inode;
 		uint8_t *entry = block + i * DIRENT_BYTES;
-		size_t len = strlen(b->names[i]);
 
 		put64(entry, w->places[inode->number].at / NID_BYTES);
 		put16(entry + 8, (uint16_t)at);
 		entry[10] = dirent_type(inode->mode);
-		memcpy(block + at, b->names[i], len);
-		at += len;
+		memcpy(block + at, e->name, e->len);
+		at += e->len;
 	}
 }
 
@@ -258,13 +263,13 @@ static uint64_t dir_bytes(const struct node *dir)
 	return (blocks - 1) * BLOCK + last;
 }
 
-static int write_dir(struct writer *w, const struct node *dir, uint64_t size, struct err *err)
+static int write_dir(struct writer *w, const struct node *dir, const struct place *p, struct err *err)
 {
-	bool is_inline = w->places[dir->inode->number].layout == LAYOUT_INLINE;
+	bool is_inline = p->layout == LAYOUT_INLINE;
 	struct listing l = { .dir = dir, .child = dir->children };
+	uint64_t left = p->size;
 	uint8_t block[BLOCK];
 	struct dir_block b;
-	uint64_t left = size;
 	int r = 0;
 
 	while (r >= 0 && dir_block_fill(&b, &l)) {
@@ -343,10 +348,10 @@ static uint64_t copied_blocks(const struct inode *i, unsigned bits)
 static unsigned choose_chunk_bits(const struct inode *i, uint64_t *ret_copied)
 {
 	uint64_t least = UINT64_MAX, copied;
-	unsigned bits = BLOCK_BITS, best;
+	unsigned bits = 64 - (unsigned)__builtin_clzll((unsigned long long)(i->size - 1) | (BLOCK - 1)), best;
 
-	while (bits < CHUNK_BITS_MAX && chunk_count(i, bits) > 1)
-		bits++;
+	if (bits > CHUNK_BITS_MAX)
+		bits = CHUNK_BITS_MAX;
 	best = bits;
 	*ret_copied = 0;
 	do {
@@ -419,18 +424,13 @@ static int write_chunks(struct writer *w, const struct inode *i, const struct pl
 
 /* --- inodes --------------------------------------------------------------------- */
 
-static uint64_t inode_size(const struct node *n)
-{
-	return S_ISDIR(n->inode->mode) ? dir_bytes(n) : (uint64_t)n->inode->size;
-}
-
 /* A directory or symlink: whole blocks of its own, and the rest behind the inode, unless that costs more. */
-static uint64_t place_flat(struct writer *w, struct place *p, uint64_t size, uint64_t head)
+static uint64_t place_flat(struct writer *w, struct place *p, uint64_t head)
 {
-	uint64_t tail = size % BLOCK, at = p->at;
+	uint64_t tail = p->size % BLOCK, at = p->at;
 
 	p->block = (uint32_t)w->blocks;
-	w->blocks += size / BLOCK;
+	w->blocks += p->size / BLOCK;
 	p->layout = LAYOUT_PLAIN;
 	if (!tail)
 		return p->at + head;
@@ -463,9 +463,10 @@ static int place_inode(struct writer *w, const struct node *n, struct err *err)
 	uint64_t head = INODE_BYTES + xattr_bytes(i), end;
 
 	p->at = round_up(w->meta_end, NID_BYTES);
+	p->size = S_ISDIR(i->mode) ? dir_bytes(n) : (uint64_t)i->size;
 	end = p->at + head;
 	if (S_ISDIR(i->mode) || S_ISLNK(i->mode))
-		end = place_flat(w, p, inode_size(n), head);
+		end = place_flat(w, p, head);
 	else if (S_ISREG(i->mode) && i->size)
 		end = place_file(w, p, i, head);
 	w->meta_end = end;
@@ -483,17 +484,17 @@ static int write_inode(struct writer *w, const struct node *n, struct err *err)
 {
 	const struct inode *i = n->inode;
 	const struct place *p = &w->places[i->number];
-	uint64_t xattrs = xattr_bytes(i), size = inode_size(n);
+	uint64_t xattrs = xattr_bytes(i);
 	uint8_t raw[INODE_BYTES] = {};
 	int r;
 
 	put16(raw, (uint16_t)(INODE_EXTENDED | p->layout));
 	put16(raw + 2, (uint16_t)(xattrs ? 1 + (xattrs - XATTR_HEADER_BYTES) / 4 : 0));
 	put16(raw + 4, (uint16_t)i->mode);
-	put64(raw + 8, size);
+	put64(raw + 8, p->size);
 	if (p->layout == LAYOUT_CHUNKS)
 		put16(raw + 16, (uint16_t)(CHUNK_WITH_INDEXES | (p->chunk_bits - BLOCK_BITS)));
-	else if (size)
+	else if (p->size)
 		put32(raw + 16, (uint32_t)(data_at(w) / BLOCK + p->block));
 	put32(raw + 20, i->number);
 	put32(raw + 24, i->uid);
@@ -529,7 +530,7 @@ static int write_node(struct writer *w, const struct node *n, struct err *err)
 	if (r < 0)
 		return r;
 	if (S_ISDIR(i->mode))
-		return write_dir(w, n, inode_size(n), err);
+		return write_dir(w, n, p, err);
 	if (S_ISLNK(i->mode))
 		return write_symlink(w, i, p, err);
 	return p->layout == LAYOUT_CHUNKS ? write_chunks(w, i, p, err) : 0;

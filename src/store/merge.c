@@ -85,7 +85,8 @@ static struct node *node_new(struct merge *m, struct node *parent, const char *n
 {
 	struct node *n = take(m, sizeof(*n) + len + 1);
 
-	*n = (struct node){ .parent = parent, .level = 1 };
+	assert(len <= UINT8_MAX);
+	*n = (struct node){ .parent = parent, .level = 1, .len = (uint8_t)len };
 	memcpy(n->name, name, len);
 	n->name[len] = 0;
 	return n;
@@ -195,40 +196,56 @@ static struct node *split(struct node *t)
 	return r;
 }
 
-static struct node *insert(struct node *t, struct node *n)
+/* As strcmp() of name[0..len) and the node's. */
+static int compare(const char *name, size_t len, const struct node *n)
 {
-	if (!t)
-		return n;
-	if (strcmp(n->name, t->name) < 0)
-		t->left = insert(t->left, n);
-	else
-		t->right = insert(t->right, n);
-	return split(skew(t));
+	int c = memcmp(name, n->name, len < n->len ? len : n->len);
+
+	return c ? c : (len > n->len) - (len < n->len);
 }
 
 static struct node *child_find(const struct node *dir, const char *name, size_t len)
 {
 	struct node *n = dir->children;
+	int c;
 
-	while (n) {
-		int c = strncmp(name, n->name, len);
+	while (n && (c = compare(name, len, n)))
+		n = c < 0 ? n->left : n->right;
+	return n;
+}
 
-		if (!c && !n->name[len])
-			return n;
-		n = c < 0 || (!c && n->name[len]) ? n->left : n->right;
+/* The child that is to be found or made. */
+struct wanted {
+	struct node *dir;
+	const char *name;
+	size_t len;
+	struct node *found;
+};
+
+static struct node *insert(struct merge *m, struct node *t, struct wanted *w)
+{
+	int c;
+
+	if (!t)
+		return w->found = node_new(m, w->dir, w->name, w->len);
+	c = compare(w->name, w->len, t);
+	if (!c) {
+		w->found = t;
+		return t;
 	}
-	return NULL;
+	if (c < 0)
+		t->left = insert(m, t->left, w);
+	else
+		t->right = insert(m, t->right, w);
+	return split(skew(t));
 }
 
 static struct node *child_get(struct merge *m, struct node *dir, const char *name, size_t len)
 {
-	struct node *n = child_find(dir, name, len);
+	struct wanted w = { .dir = dir, .name = name, .len = len };
 
-	if (!n) {
-		n = node_new(m, dir, name, len);
-		dir->children = insert(dir->children, n);
-	}
-	return n;
+	dir->children = insert(m, dir->children, &w);
+	return w.found;
 }
 
 static bool any_there(const struct node *t)
@@ -367,6 +384,8 @@ enum marker {
 static int marker_of(const char *path, enum marker *ret, struct err *err)
 {
 	*ret = MARKER_NONE;
+	if (!strstr(path, ".wh."))
+		return 0;
 	for (const char *p = path; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL) {
 		if (!str_starts(p, ".wh."))
 			continue;
@@ -631,12 +650,10 @@ static char *path_before(const struct node *n, char *end)
 
 	*--p = 0;
 	for (; n->parent; n = n->parent) {
-		size_t len = strlen(n->name);
-
 		if (*p)
 			*--p = '/';
-		p -= len;
-		memcpy(p, n->name, len);
+		p -= n->len;
+		memcpy(p, n->name, n->len);
 	}
 	return p;
 }

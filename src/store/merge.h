@@ -42,6 +42,7 @@ struct node {
 	uint32_t layer, hidden;		/* the last one that named it, and that hid what lower ones have below it */
 	uint8_t level;
 	bool implied;			/* a directory that was only ever part of a longer name */
+	uint8_t len;			/* of the name */
 	char name[];			/* one component; "" for the root */
 };
 

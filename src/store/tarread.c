@@ -290,11 +290,12 @@ static int add_extent(struct walk *w, int64_t at, int64_t len, struct err *err)
 /* Is what pads the block at whose offset in the archive the file ends all zeros? What is out of sight may be not. */
 static bool zeros_follow(const struct walk *w, int64_t end)
 {
+	static const uint8_t zeros[BLOCK];
 	int64_t from = end - w->piece_at, pad = -end & (BLOCK - 1);
 
 	if (from < 0 || from + pad > (int64_t)w->piece_len)
 		return !pad;
-	return zeros_at_end(w->piece + from, (size_t)pad) == pad;
+	return !memcmp(w->piece + from, zeros, (size_t)pad);
 }
 
 /* Moves one member's contents, holes left out, to the manifest or the sink. */
