@@ -5,14 +5,17 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/proc.h"
 #include "spec/image.h"
 #include "store/compose.h"
 #include "store/digest.h"
 #include "store/tar_build.h"
 #include "store/test_files.h"
+#include "store/unpack.h"
 
 enum { LAYERS_MAX = 3 };
 
@@ -469,6 +472,68 @@ static void no_dev(void **state)
 	assert_string_equal(p->words, "an ACI is made of OCI layers and a manifest");
 }
 
+/* An ACI that comes as a stream gets the same index on the way. */
+static void index_of_stream(void **state)
+{
+	struct place *p = *state;
+	AUTO(close) int index_fd = new_file(p, "index"), streamed_fd = new_file(p, "streamed"),
+			copy_fd = new_file(p, "copy"), manifest_fd = new_file(p, "manifest");
+	char *const args[] = { (char *)"import", (char *)"blob", (char *)"index", NULL };
+	int fds[UNPACK_FDS] = { -1, -1, STDERR_FILENO };
+	AUTO(unpack_reply_clear) struct unpack_reply reply = {};
+	AUTO(unpack_free) struct unpack *unpack = NULL;
+	AUTO(free) char *index = NULL, *streamed = NULL;
+	size_t index_len, streamed_len;
+
+	ACI(p, { .name = "rootfs/a", .type = '0', .data = "text" }, { .name = "rootfs/d/l", .type = '2', .link = "../a" });
+	assert_int_equal(run(p, COMPOSE_INDEX, index_fd, -1), 0);
+	fds[STDIN_FILENO] = p->blobs[0];
+	fds[UNPACK_FD_BLOB] = copy_fd;
+	fds[UNPACK_FD_INDEX] = streamed_fd;
+	fds[UNPACK_FD_MANIFEST] = manifest_fd;
+	fds[UNPACK_FD_TREE] = -1;
+	assert_int_equal(unpack_start(p->unpack_fd, args, fds, &unpack, NULL), 0);
+	assert_int_equal(unpack_wait(unpack, &reply, NULL), 0);
+	assert_string_equal(reply.index, p->result.index);
+	assert_string_equal(reply.tree, p->result.tree);
+	assert_string_equal(reply.id, p->result.id);
+	assert_int_equal(reply.tree_size, 4);
+	assert_int_equal(fd_read_file(index_fd, 1 << 20, &index, &index_len), 0);
+	assert_int_equal(fd_read_file(streamed_fd, 1 << 20, &streamed, &streamed_len), 0);
+	assert_int_equal(index_len, streamed_len);
+	assert_memory_equal(index, streamed, index_len);
+}
+
+/* What a disk does to a mapped blob. */
+static void bus_error(void **state)
+{
+	struct place *p = *state;
+	AUTO(free) char *zeros = xcalloc(1, 1 << 20), *text = xcalloc(1, 1000);
+	char *const argv[] = { (char *)"rkt-unpack", (char *)"blob", (char *)"sha256", NULL };
+	AUTO(close) int stream_fd = -1, reply_fd = -1, pidfd = -1, blob_fd = new_file(p, "blob");
+	int stream[2], answer[2], fds[UNPACK_FDS] = { -1, -1, STDERR_FILENO, -1, -1, -1, -1, -1 };
+	struct proc proc = { .exe_fd = p->unpack_fd, .argv = argv, .fds = fds, .n_fds = UNPACK_FDS };
+	size_t len;
+	pid_t pid;
+
+	assert_int_equal(pipe2(stream, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(answer, O_CLOEXEC), 0);
+	fds[STDIN_FILENO] = stream[0];
+	fds[UNPACK_FD_BLOB] = blob_fd;
+	fds[UNPACK_FD_REPLY] = answer[1];
+	stream_fd = stream[1];
+	reply_fd = answer[0];
+	assert_int_equal(proc_start(&proc, &pid, &pidfd, NULL), 0);
+	close(stream[0]);
+	close(answer[1]);
+	/* More than the pipe holds: it is at work. */
+	assert_int_equal(fd_write_all(stream_fd, zeros, 1 << 20), 0);
+	assert_int_equal(kill(pid, SIGBUS), 0);
+	assert_int_equal(fd_read_upto(reply_fd, text, 999, &len), 0);
+	assert_string_equal(text, "{\"code\":-5,\"chain\":[\"cannot read a blob: input/output error\"]}");
+	assert_int_equal(proc_wait(pidfd), 1);
+}
+
 /* As many as there may be, through one process' descriptors. */
 static void many(void **state)
 {
@@ -512,6 +577,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(not_one_by_one, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(dev_links, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(no_dev, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(index_of_stream, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(bus_error, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(many, make_place, drop_place),
 	};
 
