@@ -58,20 +58,6 @@ static const struct opt global_opts[] = {
 };
 static const struct opt *const globals[] = { global_opts, NULL };
 
-/* Helpers lie beside rkt in a build tree, else where they are installed. */
-static char *libexec_dir(void)
-{
-	AUTO(free) char *self = realpath("/proc/self/exe", NULL), *helper = NULL;
-
-	if (self && strrchr(self, '/')) {
-		*strrchr(self, '/') = 0;
-		helper = xasprintf("%s/rkt-fetch", self);
-		if (access(helper, X_OK) == 0)
-			return TAKE(self);
-	}
-	return xstrdup(LIBEXEC_DIR);
-}
-
 /* Stage1 runs elsewhere and is told these paths, so they are absolute. */
 static int absolute(const char *path, char **ret, struct err *err)
 {
@@ -109,7 +95,7 @@ static int engine_open(struct engine *e, const struct global_args *g, struct err
 	e->insecure = g->insecure;
 	e->debug = g->debug;
 	e->trust_keys_from_https = g->trust_keys_from_https;
-	e->libexec_dir = libexec_dir();
+	e->libexec_dir = helper_dir();
 	r = absolute(g->system_config ? g->system_config : SYSTEM_CONFIG_DIR, &e->system_config, err);
 	if (r >= 0)
 		r = absolute(g->local_config ? g->local_config : LOCAL_CONFIG_DIR, &e->local_config, err);

@@ -67,6 +67,9 @@ struct found_key {
 	char **identities;		/* user IDs */
 };
 
+/* Where the helper programs lie: beside the program itself, as in a build tree, or else where they are installed. */
+char *helper_dir(void);
+
 /* Opens a helper program of ours (rkt-fetch, rkt-unpack) in libexec_dir for proc_start(). */
 int helper_open(const char *libexec_dir, const char *name, int *ret_fd, struct err *err);
 #endif

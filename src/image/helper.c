@@ -37,6 +37,19 @@ static char **environment(void)
 	return env;
 }
 
+char *helper_dir(void)
+{
+	AUTO(free) char *self = realpath("/proc/self/exe", NULL), *helper = NULL;
+
+	if (self && strrchr(self, '/')) {
+		*strrchr(self, '/') = 0;
+		helper = xasprintf("%s/rkt-fetch", self);
+		if (access(helper, X_OK) == 0)
+			return TAKE(self);
+	}
+	return xstrdup(LIBEXEC_DIR);
+}
+
 int helper_open(const char *libexec_dir, const char *name, int *ret_fd, struct err *err)
 {
 	AUTO(free) char *path = xasprintf("%s/%s", libexec_dir, name);

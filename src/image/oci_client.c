@@ -155,6 +155,7 @@ static void take_platform(struct wire_oci *oci)
 static int build_request(struct pull *p, struct wire_request *q, struct err *err)
 {
 	const struct reference *ref = ref_of(p);
+	int r;
 
 	q->action = xstrdup(action_names[ref->kind]);
 	q->path = xstrdup(ref->path);
@@ -168,9 +169,10 @@ static int build_request(struct pull *p, struct wire_request *q, struct err *err
 	q->n_trusted = p->n_keys;
 	q->oci.cosign_keys = copy_keys(p->cosign_keys, p->n_cosign_keys);
 	q->oci.n_cosign_keys = p->n_cosign_keys;
-	q->skip_signature = !p->signature_needed;
 	q->has_signature = p->signature_fd >= 0;
-	return helper_configure(p->config, q, err);
+	r = helper_configure(p->config, q, err);
+	q->skip_signature = !p->signature_needed;
+	return r;
 }
 
 static int start(struct pull *p, struct err *err)

@@ -171,6 +171,7 @@ static void origin_in_file(const struct source *source, const char *path, struct
 		origin->name = *name = name_of_file(path);
 	}
 	origin->tag = source->tag ?: said->tag;
+	origin->reference = source->name;	/* where the file lies is nobody else's business */
 }
 
 /*
