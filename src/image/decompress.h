@@ -27,7 +27,7 @@ struct decompress_memory {
 	pthread_cond_t freed;
 	int64_t left;
 };
-enum { DECOMPRESS_WINDOWS = 40 << 20 };
+enum { DECOMPRESS_WINDOWS = 32 << 20 };
 #define DECOMPRESS_MEMORY { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, DECOMPRESS_WINDOWS }
 
 struct decompress_input {
