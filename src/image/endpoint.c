@@ -278,8 +278,10 @@ static bool is_own_word(const struct endpoint *e, const char *path, const struct
 
 static int refused(const struct endpoint *e, const struct http_answer *answer, bool own, struct err *err)
 {
+	AUTO(free) char *shown = http_url_shown(answer->url);
+
 	if (!own)
-		return err_set(err, -EACCES, "'%s', where a redirect led to, wants credentials", answer->url);
+		return err_set(err, -EACCES, "'%s', where a redirect led to, wants credentials", shown);
 	if (e->credential)
 		return err_set(err, -EACCES, "'%s' does not let us read '%s' with the credentials for it",
 			       e->domain, e->repository);

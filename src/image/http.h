@@ -112,6 +112,12 @@ bool http_url_is_loopback(const char *url);
 bool http_url_is_secure(const char *url);	/* https */
 bool http_url_is_http(const char *url);		/* plain http */
 
+/*
+ * A URL that a server made, as people may see it: its query often is a signature that lets in whoever has it. The
+ * caller frees it.
+ */
+char *http_url_shown(const char *url);
+
 /* The same scheme, host and port. false also where one of them is no URL. */
 bool http_url_same_origin(const char *a, const char *b);
 #endif

@@ -71,6 +71,12 @@ static void job_clear(struct job *j)
 }
 static inline void job_clear_auto(struct job *j) { job_clear(j); }
 
+/* For messages: what we asked for in full, what a server made of it without its secrets. */
+static char *shown_url(const struct job *j)
+{
+	return str_eq(j->url, j->get->url) ? xstrdup(j->url) : http_url_shown(j->url);
+}
+
 static bool can_go_on(const struct job *j)
 {
 	return j->get->fd >= 0 && j->held > HTTP_OVERLAP && !j->whole && (j->get->fixed || j->version);
@@ -158,7 +164,7 @@ static int try_once(struct job *j, enum again *ret_again, struct err *err)
 		if (hops == limits()->redirects)
 			return limit_refuse(err, &limits()->redirects, "more redirects than");
 		if (j->get->form)
-			return err_set(err, -EPROTO, "redirect to '%s' of what was posted", next);
+			return err_set(err, -EPROTO, "redirect of what was posted");
 		r = http_redirect_check(j->url, next, j->http->config.allow_downgrade, err);
 		if (r < 0)
 			return r;
@@ -219,6 +225,7 @@ static int64_t patience(struct job *j)
 
 static bool try_again(struct job *j, enum again again, struct err *err)
 {
+	AUTO(free) char *url = shown_url(j);
 	const struct http_config *config = &j->http->config;
 	AUTO(free) char *why = err ? err_text(err) : NULL;
 	AUTO(free) char *words = NULL;
@@ -232,7 +239,7 @@ static bool try_again(struct job *j, enum again again, struct err *err)
 		wait = patience(j);
 	if (wait < 0)
 		return false;
-	words = xasprintf("%s: %s, trying again in %lld ms", j->url, why ? why : "failed", (long long)wait);
+	words = xasprintf("%s: %s, trying again in %lld ms", url, why ? why : "failed", (long long)wait);
 	if (config->tell)
 		config->tell(config->arg, words);
 	if (err)
@@ -259,6 +266,7 @@ int http_get(struct http *h, const struct http_get *get, char **ret_url, struct 
 		.http = h, .get = get, .header = HTTP_HEADER_NONE, .body_start = get->body ? get->body->len : 0,
 		.held = get->from, .version = xstrdup(get->if_range), .best = get->from, .best_at = now_ms(),
 	};
+	AUTO(free) char *shown = NULL;
 	enum again again = AGAIN_NEVER;
 	int r;
 
@@ -268,8 +276,9 @@ int http_get(struct http *h, const struct http_get *get, char **ret_url, struct 
 	give_answer(&j);
 	if (r < 0 && j.fruitless > 1)
 		r = err_wrap(err, r, "after %d tries", j.fruitless);
+	shown = shown_url(&j);
 	if (r < 0)
-		return err_wrap(err, r, "cannot get %s", j.url);
+		return err_wrap(err, r, "cannot get %s", shown);
 	if (ret_url)
 		*ret_url = TAKE(j.url);
 	return r;

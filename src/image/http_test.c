@@ -240,6 +240,20 @@ static void redirects(void **state)
 	assert_string_equal(err.chain[0], "redirect to 'file:///etc/passwd', which is neither http nor https");
 }
 
+static void shown(void **state)
+{
+	static const struct { const char *url, *shown; } cases[] = {
+		{ "https://a.com/x", "https://a.com/x" }, { "https://a.com/x?sig=s3cret#y", "https://a.com/x?…" },
+		{ "https://a.com#s3cret", "https://a.com?…" }, { "", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(free) char *text = http_url_shown(cases[i].url);
+
+		assert_string_equal(text, cases[i].shown);
+	}
+}
+
 static void loopback(void **state)
 {
 	static const struct { const char *url; bool own; } urls[] = {
@@ -690,7 +704,7 @@ static void threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(redirects), cmocka_unit_test(loopback), cmocka_unit_test(origins),
+		cmocka_unit_test(redirects), cmocka_unit_test(loopback), cmocka_unit_test(shown), cmocka_unit_test(origins),
 		SERVED(only_http), SERVED(whole), SERVED(into_memory), SERVED(authorization_stays), SERVED(one_line_each),
 		SERVED(refusals), SERVED(long_refusal), SERVED(conditional), SERVED(accepted), SERVED(goes_on),
 		SERVED(was_whole), SERVED(under_any_version), SERVED(nothing_to_go_on_with), SERVED(all_of_it_instead),

@@ -45,13 +45,22 @@ bool http_url_same_origin(const char *a, const char *b)
 	       strcasecmp(x.host, y.host) == 0 && str_eq(x.port, y.port);
 }
 
+char *http_url_shown(const char *url)
+{
+	size_t n = strcspn(url, "?#");
+
+	return xasprintf("%.*s%s", (int)n, url, url[n] ? "?…" : "");
+}
+
 int http_redirect_check(const char *from, const char *to, bool allow_downgrade, struct err *err)
 {
+	AUTO(free) char *shown = http_url_shown(to);
+
 	if (http_url_is_secure(to))
 		return 0;
 	if (!http_url_is_http(to))
-		return err_set(err, -EPROTO, "redirect to '%s', which is neither http nor https", to);
+		return err_set(err, -EPROTO, "redirect to '%s', which is neither http nor https", shown);
 	if (http_url_is_secure(from) && !allow_downgrade)
-		return err_set(err, -EPROTO, "redirect to insecure http: '%s'", to);
+		return err_set(err, -EPROTO, "redirect to insecure http: '%s'", shown);
 	return 0;
 }

@@ -55,14 +55,24 @@ struct wanted {
 	const char *path, *kind;
 	const char *digest;	/* NULL: a tag is asked for */
 	int64_t size;		/* -1: not known */
+	bool may_be_unknown;	/* not every registry knows such a path */
 	struct document *ret;
 };
 
-/* "application/x; charset=utf-8" without what follows the type. */
+/* "application/x; charset=utf-8" without what follows the type. NULL: it says nothing of what the document is. */
 static char *media_type(const char *content_type)
 {
-	return content_type ? xstrndup(content_type, strcspn(content_type, "; \t")) : NULL;
+	static const char *const any[] = { "", "application/json", "application/octet-stream", "text/plain" };
+	AUTO(free) char *type = xstrndup(content_type ?: "", strcspn(content_type ?: "", "; \t"));
+
+	for (size_t i = 0; i < ARRAY_LEN(any); i++)
+		if (strcasecmp(type, any[i]) == 0)
+			return NULL;
+	return TAKE(type);
 }
+
+/* How a registry says that it has no such part of the API. */
+static bool is_unknown(int status) { return status == 400 || status == 405 || status == 501; }
 
 static int get_document(struct registry *r, struct endpoint *e, void *arg, struct err *err)
 {
@@ -81,6 +91,8 @@ static int get_document(struct registry *r, struct endpoint *e, void *arg, struc
 		d.media_type = is_blob ? NULL : media_type(answer.content_type);
 		result = document_check(&d, w->digest, w->size, err);
 	}
+	if (result < 0 && w->may_be_unknown && is_unknown(answer.status))
+		result = -ERR_NOT_FOUND;
 	if (result < 0)
 		return err_wrap(err, result, "cannot get %s '%s' of '%s' from '%s'", w->kind,
 				strchr(w->path, '/') + 1, r->oci->repository, endpoint_name(e));
@@ -114,7 +126,7 @@ static int registry_referrers(struct source *s, const char *digest, struct docum
 	struct registry *r = (struct registry *)s;
 	AUTO(free) char *path = xasprintf("referrers/%s", digest);
 	AUTO(free) char *tag = xstrdup(digest);
-	struct wanted w = { .path = path, .kind = "list", .size = -1, .ret = ret };
+	struct wanted w = { .path = path, .kind = "list", .size = -1, .may_be_unknown = true, .ret = ret };
 	int result = from_any(r, get_document, &w, NULL, err);
 
 	if (result != -ERR_NOT_FOUND)
