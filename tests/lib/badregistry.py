@@ -24,7 +24,8 @@ repository's name says how, in words with a "." between them:
   norange       (with cut) Range is not understood
   429 503       the first two requests for each thing get this status
   gone          blobs get 500, always
-  redirect      blobs are on port 8444
+  redirect      blobs are on port 8444, for who has the signature in the URL
+  lost          (with redirect) they are not there
   redirect401   likewise, and there somebody wants a token of his own, with everything that comes along
   redirecthttp  blobs are on port 8080, over plain http
   slow          a layer comes at 100 kB a second
@@ -194,7 +195,7 @@ class Handler(BaseHTTPRequestHandler):
     def blob(self, digest):
         host = self.headers["Host"].split(":")[0]
         data = blob(digest)
-        if data is None:
+        if data is None or "lost" in self.words and self.port == 8444:
             return self.head(404, 0)
         is_config = data[:1] == b"{"
         if "gone" in self.words:
@@ -202,7 +203,7 @@ class Handler(BaseHTTPRequestHandler):
         if "urls" in self.words and not is_config:
             return self.head(404, 0)
         if ("redirect" in self.words or "redirect401" in self.words) and self.port != 8444:
-            return self.head(307, 0, Location="https://%s:8444%s" % (host, self.path))
+            return self.head(307, 0, Location="https://%s:8444%s?signature=s3cret" % (host, self.path))
         if "redirecthttp" in self.words and self.port != 8080:
             return self.head(307, 0, Location="http://%s:8080%s" % (host, self.path))
         if "chunked" in self.words:
