@@ -39,6 +39,7 @@ test_redirect_to_http_and_back() { fault 'http' downgrade; }
 test_header_without_end() { fault '.' headers; }
 
 test_stall() { PATIENCE=1 fault 'too slow or silent' stall .aci; }
+test_trickle() { PATIENCE=1 fault 'too slow or silent' trickle .aci; }
 
 test_endless() {
 	fault '.' endless .asc
