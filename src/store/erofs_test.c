@@ -337,6 +337,7 @@ static void huge(void **state)
 	struct place *p = *state;
 	struct extent whole = { .len = (3LL << 30) + 5, .offset = 1024 };
 	static const int64_t places[] = { 0, (1LL << 30) - 1, 1LL << 30, (2LL << 30) + 12345, (3LL << 30) + 4 };
+	static const char marks[] = "01234";
 	struct merge_source source = { read_bytes, p };
 	int64_t size = (4LL << 30);
 	AUTO(close) int mnt = -1, fd = -1;
@@ -345,7 +346,7 @@ static void huge(void **state)
 	assert_int_equal(ftruncate(p->archive_fd, 0), 0);
 	assert_int_equal(ftruncate(p->archive_fd, size), 0);
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		assert_int_equal(pwrite(p->archive_fd, "0123456789" + i, 1, whole.offset + places[i]), 1);
+		assert_int_equal(pwrite(p->archive_fd, &marks[i], 1, whole.offset + places[i]), 1);
 	add(p, &(struct member){ MEMBER_FILE, "f", .size = whole.len, .extents = &whole, .n_extents = 1,
 				 .tail_zero = true });
 	merge_finish(p->merge);
@@ -362,7 +363,7 @@ static void huge(void **state)
 		int64_t at = places[i] - (places[i] != 0);
 
 		assert_true(pread(fd, got, 3, at) >= 2);
-		assert_int_equal(got[places[i] - at], "0123456789"[i]);
+		assert_int_equal(got[places[i] - at], marks[i]);
 	}
 }
 
