@@ -297,6 +297,24 @@ static void broken(void **state)
 	damage(&tar, "the archive is damaged at offset 1024");
 }
 
+/* A layer may end without an end mark, but not within a member; what follows its end is zeros as everywhere. */
+static void layer_without_end(void **state)
+{
+	AUTO(buf_clear) struct buf tar = {}, seen = {};
+	struct input in = { .tar = &tar, .piece = 700 };
+	struct tar_source source = { read_input, &in, TAR_OCI };
+	struct tar_sink sink = { .begin = collect_begin, .data = collect_data, .arg = &seen };
+	struct tar_result result = {};
+
+	(void)state;
+	tar_add(&tar, &(struct tar_header){ .name = "f", .type = '0', .data = "0123456789" });
+	assert_int_equal(tar_read(&source, &sink, &result, NULL), 0);
+	assert_non_null(strstr(seen.data, "@0:0123456789;"));
+	tar.len -= 600;
+	in = (struct input){ .tar = &tar, .piece = 700 };
+	assert_int_equal(tar_read(&source, &sink, &result, NULL), -ERR_BAD_INPUT);
+}
+
 static void tail(void **state)
 {
 	AUTO(buf_clear) struct buf tar = {}, seen = {};
@@ -338,6 +356,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members), cmocka_unit_test(names), cmocka_unit_test(kinds),
 		cmocka_unit_test(attributes), cmocka_unit_test(sizes), cmocka_unit_test(limits_in_force), cmocka_unit_test(broken),
+		cmocka_unit_test(layer_without_end),
 		cmocka_unit_test(tail), cmocka_unit_test(source_fails),
 	};
 

@@ -19,6 +19,7 @@ what the file DIR/fault says at the time.
   encoding  gzip as Content-Encoding                      swap      the file once, then FILE.other
   later     202 once, then the file                       busy      503 twice, then the file
   slowly    64 KiB each 1 ms                              once      hangs up half way once, then the file
+  slower    64 KiB each 15 ms
   age-N     Cache-Control: max-age=N                      no-store  Cache-Control: no-store, max-age=1000
   no-etag   Last-Modified alone                           no-name   neither of both
   no-range  200 to a range                                no-416    416 to a range
@@ -211,8 +212,8 @@ class Handler(BaseHTTPRequestHandler):
             self.head(200, len(body), Content_Type=kind, **headers)
         piece = 1 << 16
         for at in range(0, len(body), piece):
-            if fault == "slowly":
-                time.sleep(0.001)
+            if fault in ("slowly", "slower"):
+                time.sleep(0.001 if fault == "slowly" else 0.015)
             self.wfile.write(body[at:at + piece])
 
     def hang_up(self):

@@ -60,4 +60,4 @@ def sparse(name, size, pieces, pax=None, **fields):
     body = pad(b"".join(b"%d\n" % n for n in numbers)) + b"".join(data for _, data in sorted(pieces.items()))
     records = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": name,
                "GNU.sparse.realsize": str(size), **(pax or {})}
-    return member(b"GNUSparseFile.0/x", data=body, pax=records, **fields)
+    return member(b"GNUSparseFile.0/" + name, data=body, pax=records, **fields)
