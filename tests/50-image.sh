@@ -32,6 +32,77 @@ test_list_json() {
 	exits 254 rkt image list --format=yaml
 }
 
+# fetch_oci LAYOUT:TAG: an OCI image, unsigned.
+fetch_oci() { try rkt --insecure-options=image fetch "oci:$1"; }
+
+listed() { rkt image list --no-legend --full --fields="$1" --sort=name; }
+
+# What the list says adds up to what is taken on disk, also where images share layers.
+test_list_sums_to_du() {
+	local sum taken
+
+	have shell probe
+	shell_oci "$T/layout" one >/dev/null
+	shell_oci "$T/layout" two >/dev/null
+	printf 'image three\nlayer\nfile random random=3000000\n' | oci "$T/layout" >/dev/null
+	fetch_oci "$T/layout:one"
+	fetch_oci "$T/layout:three"
+	sum=$(listed size | paste -sd+ | bc)
+	taken=$(du -s --block-size=1 "$DATA/cas" | cut -f1)
+	[ "$((taken - sum))" -lt "$((taken / 50 + 400000))" ] && [ "$((sum - taken))" -lt "$((taken / 50))" ] ||
+		fail "the sizes add up to $sum, and $taken bytes are taken"
+}
+
+test_list_of_shared_layers() {
+	{
+		printf 'image a\nlayer\nfile same random=1000000\nlayer\nfile a text=a\n'
+		printf 'image b\nlayer\nfile same random=1000000\nlayer\nfile b text=b\n'
+	} | oci "$T/layout" >/dev/null
+	fetch_oci "$T/layout:a"
+	[ "$(listed size)" -gt 1000000 ] || fail "a alone does not take what it is"
+	fetch_oci "$T/layout:b"
+	for size in $(listed size); do
+		[ "$size" -lt 700000 ] || fail "a shared layer counts twice"
+	done
+	for size in $(listed total); do
+		[ "$size" -gt 1000000 ] || fail "TOTAL is not all"
+	done
+	ok rkt image rm "$(listed id | head -n 1)"
+	[ "$(listed size)" -gt 1000000 ] || fail "the other one does not take what it is"
+	ok rkt fsck --check-content
+}
+
+test_list_tells_what_cannot_be_read() {
+	have shell probe
+	echo '{' >"$DATA/cas/image/$(image_id "$FIX/shell.aci" | cut -c1-71)"
+	ok rkt image list
+	says 'example\.com/probe'
+	never_says 'example\.com/shell'
+	complains '^1 error\(s\) encountered when listing images:$'
+	complains '^-{40}$'
+	complains 'cannot read what is known of the image'
+	complains "^  rkt's appc version: "
+}
+
+test_cat_manifest_of_an_oci_image() {
+	local digest
+
+	digest=$(shell_oci "$T/layout" | cut -d' ' -f2)
+	fetch_oci "$T/layout:latest"
+	ok rkt image cat-manifest "$digest"
+	python3 -c 'import json, sys; m = json.load(open(sys.argv[1])); assert m["app"]["exec"] == ["/bin/sh"], m' "$T/out"
+	ok rkt image cat-manifest --original "$digest"
+	cmp "$T/out" "$T/layout/blobs/${digest/://}" || fail "--original gives other bytes"
+	ok rkt image cat-manifest --config "$digest"
+	cmp "$T/out" "$T/layout/blobs/sha256/$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["config"]["digest"][7:])' "$T/layout/blobs/${digest/://}")" ||
+		fail "--config gives other bytes"
+	refused 'mutually exclusive' rkt image cat-manifest --original --config "$digest"
+	have shell
+	refused 'is an ACI' rkt image cat-manifest --original example.com/shell
+	printf x >>"$(find "$DATA/cas/blob/sha256" -name "sha256-${digest#*:}")"
+	refused 'other bytes' rkt image cat-manifest --original "$digest"
+}
+
 test_cat_manifest() {
 	have shell
 	ok rkt image cat-manifest example.com/shell
@@ -75,6 +146,75 @@ test_export() {
 	echo junk >"$T/out.aci"
 	ok rkt image export --overwrite example.com/shell "$T/out.aci"
 	cmp "$T/out.aci" "$FIX/shell.aci" || fail "exported bytes differ"
+}
+
+# layers_of LAYOUT TAG: the digests of the configuration's uncompressed layers.
+layers_of() {
+	python3 - "$1" "$2" <<-'END'
+		import json, sys
+		at = lambda d: json.load(open(f"{sys.argv[1]}/blobs/{d.replace(':', '/')}"))
+		index = json.load(open(sys.argv[1] + "/index.json"))["manifests"]
+		(m,) = [i for i in index if i.get("annotations", {}).get("org.opencontainers.image.ref.name") == sys.argv[2]]
+		m = at(m["digest"])
+		print(m["config"]["digest"], *at(m["config"]["digest"])["rootfs"]["diff_ids"])
+	END
+}
+
+test_export_oci() {
+	local digest want
+
+	digest=$(shell_oci "$T/layout" 1.0 | cut -d' ' -f2)
+	want=$(layers_of "$T/layout" 1.0)
+	fetch_oci "$T/layout:1.0"
+	refused 'is an OCI image.*--oci' rkt image export "$digest" "$T/out.aci"
+	[ ! -e "$T/out.aci" ] || fail "something was written"
+	ok rkt image export "$digest" "$T/out.tar"
+	ok rkt image export --oci "$digest" "$T/again"
+	cmp "$T/out.tar" "$T/again" || fail "the same image gives other bytes"
+	refused 'exists \(try --overwrite\)' rkt image export "$digest" "$T/out.tar"
+	ok rkt image export "$digest" "oci-archive:$T/tagged:other"
+	# As others read it, and as it was.
+	mkdir "$T/x"
+	tar -C "$T/x" -xf "$T/out.tar"
+	equal "$want" "$(layers_of "$T/x" 1.0)" "the configuration and the layers"
+	(cd "$T/x/blobs/sha256" && for blob in *; do echo "$blob  $blob"; done | sha256sum -c --quiet) || fail "a blob has other bytes"
+	containers_home
+	skopeo inspect "oci-archive:$T/out.tar:1.0" >"$T/inspected" || fail "skopeo cannot read it"
+	skopeo copy --quiet "oci-archive:$T/tagged:other" "oci:$T/copied:x" || fail "skopeo cannot copy it"
+	equal "$want" "$(layers_of "$T/copied" x)" "what skopeo copied"
+	umoci unpack --image "$T/x:1.0" "$T/bundle" 2>/dev/null || fail "umoci cannot unpack it"
+	cmp "$T/bundle/rootfs/bin/busybox" "$FIX/bin/busybox" || fail "umoci gives another file"
+	podman load -q -i "$T/out.tar" >"$T/loaded" || fail "podman cannot load it"
+	equal "${want%% *}" "sha256:$(podman images -q --no-trunc | sed 's/^sha256://')" "podman's image"
+}
+
+# What comes back is the same image again, but for its manifest.
+test_export_and_fetch() {
+	local digest
+
+	digest=$(shell_oci "$T/layout" | cut -d' ' -f2)
+	fetch_oci "$T/layout:latest"
+	ok rkt image export "$digest" "$T/out.tar"
+	ok rkt image cat-manifest --config "$digest"
+	cp "$T/out" "$T/config"
+	ok rkt image rm "$digest"
+	try rkt --insecure-options=image fetch "oci-archive:$T/out.tar"; out=$(rkt image list --full --no-legend --fields=id)
+	ok rkt image cat-manifest --config "$out"
+	cmp "$T/out" "$T/config" || fail "another configuration"
+}
+
+test_export_refuses_damage() {
+	local digest layer
+
+	digest=$(shell_oci "$T/layout" | cut -d' ' -f2)
+	fetch_oci "$T/layout:latest"
+	layer=$(find "$DATA/cas/blob/sha256" -size +1M -name 'sha256-*')
+	printf '\x5a' | dd of="$layer" bs=1 seek=100000 conv=notrunc status=none
+	refused 'has other bytes' rkt image export "$digest" "$T/out.tar"
+	[ ! -e "$T/out.tar" ] || fail "something was written"
+	[ -z "$(find "$T" -maxdepth 1 -name 'out.tar.*')" ] || fail "something is left"
+	have shell
+	refused 'is an ACI' rkt image export --oci example.com/shell "$T/x.tar"
 }
 
 # A root file system with everything that a tar can hold, to be compared with what GNU tar makes of it.

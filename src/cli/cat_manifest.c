@@ -3,15 +3,20 @@
 #include "cli/out.h"
 #include "cli/pod_arg.h"
 
+struct cat_args {
+	bool pretty;
+	const char *uuid_file;
+};
+
 static const struct opt cat_manifest_opts[] = {
-	PRETTY_OPT,
-	UUID_FILE_OPT(offsetof(struct pretty_args, uuid_file)),
+	PRETTY_OPT(offsetof(struct cat_args, pretty)),
+	UUID_FILE_OPT(offsetof(struct cat_args, uuid_file)),
 	{}
 };
 
 static int cat_manifest_run(struct cli *cli, void *args, char **argv, struct err *err)
 {
-	const struct pretty_args *a = args;
+	const struct cat_args *a = args;
 	AUTO(pods_close) struct pods *pods = NULL;
 	AUTO(pod_close) struct pod pod = POD_NONE;
 	AUTO(pod_manifest_clear) struct pod_manifest manifest = {};
@@ -32,6 +37,6 @@ static int cat_manifest_run(struct cli *cli, void *args, char **argv, struct err
 
 const struct cmd cmd_cat_manifest = {
 	.name = "cat-manifest", .args = "--uuid-file=FILE | UUID ...", .help = "inspect and print the pod manifest",
-	.max = 1, .words = WORDS_PODS, .opts = { cat_manifest_opts }, .args_size = sizeof(struct pretty_args),
+	.max = 1, .words = WORDS_PODS, .opts = { cat_manifest_opts }, .args_size = sizeof(struct cat_args),
 	.run = cat_manifest_run,
 };

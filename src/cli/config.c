@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/format.h"
 #include "cli/out.h"
 #include "config.h"
 
@@ -8,7 +9,7 @@ struct config_args {
 
 #define AT(member) offsetof(struct config_args, member)
 static const struct opt config_opts[] = {
-	{ "pretty-print", 0, OPT_FLAG, AT(pretty), NULL, "apply indent to format the output", .def = "true" },
+	PRETTY_OPT(AT(pretty)),
 	{}
 };
 

@@ -11,11 +11,6 @@ int format_take(void *args, const struct opt *opt, const char *value, struct err
 	{ "format", 0, OPT_CALL, (at), "json|json-pretty", "print JSON instead of a table or lines", \
 	  .call = format_take }
 
-/* --pretty-print, as the commands have it that print a manifest. */
-struct pretty_args {
-	bool pretty;
-	const char *uuid_file;
-};
-#define PRETTY_OPT                                                                                           \
-	{ "pretty-print", 0, OPT_FLAG, offsetof(struct pretty_args, pretty), NULL, "indent the JSON", .def = "true" }
+/* --pretty-print, as the commands have it that print JSON only; at is that of a bool. */
+#define PRETTY_OPT(at) { "pretty-print", 0, OPT_FLAG, (at), NULL, "indent the JSON", .def = "true" }
 #endif

@@ -1,5 +1,3 @@
-#include <stdio.h>
-
 #include "base/human.h"
 #include "cli/commands.h"
 #include "cli/image_view.h"
@@ -19,15 +17,17 @@ static int image_list_run(struct cli *cli, void *args, char **argv, struct err *
 	AUTO(store_close) struct store *store = NULL;
 	AUTO(free) char *text = NULL;
 	struct image_info *list = NULL;
-	size_t n = 0, bad = 0;
+	AUTO(strv_free) char **bad = NULL;
+	size_t n = 0;
 	int r;
 
 	r = store_open(cli->engine.data_dir, STORE_READ, &store, err);
 	if (r >= 0)
-		r = store_list(store, &list, &n, &bad, err);
+		r = store_list_all(store, &list, &n, &bad, err);
 	if (r < 0)
 		return r;
 	a->engine = &cli->engine;
+	store_measure(store, list, n);
 	image_list_sort(list, n, a);
 	if (a->format == FORMAT_TABLE)
 		text = image_list_table(list, n, a, time_now());
@@ -37,15 +37,14 @@ static int image_list_run(struct cli *cli, void *args, char **argv, struct err *
 	out_text(text);
 	if (a->format != FORMAT_TABLE)
 		out_text("\n");
-	if (!bad)
-		return 0;
-	fflush(stdout);
-	fprintf(stderr, "%zu error(s) encountered when listing images: see --debug\n", bad);
+	out_errors("images", bad);
 	return 0;
 }
 
 const struct cmd cmd_image_list = {
 	.name = "image list", .args = "", .help = "list images in the local store",
+	.description = "SIZE is what the image takes on disk, a layer that several images have in equal parts, so that all\n"
+		       "add up to what is taken. TOTAL is all that an image consists of.",
 	.opts = { image_list_opts }, .args_size = sizeof(struct image_list_args), .looks = true, .run = image_list_run,
 	.clear = image_list_clear,
 };

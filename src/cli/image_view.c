@@ -16,7 +16,16 @@ static char *shown_name(const struct image_info *i)
 	return version ? xasprintf("%s:%s", i->name, version) : xstrdup(i->name);
 }
 
-static uint64_t whole_size(const struct image_info *i) { return (uint64_t)i->size + (uint64_t)i->tree_size; }
+/* All that it consists of, whoever else does so too. */
+static int64_t total_size(const struct image_info *i) { return i->size + i->tree_size; }
+
+/* Its part of what is on disk. */
+static int64_t own_size(const struct image_info *i) { return i->disk_size ?: total_size(i); }
+
+static char *shown_size(int64_t size, bool full)
+{
+	return full ? xasprintf("%lld", (long long)size) : human_size((uint64_t)size);
+}
 
 /* --- columns ------------------------------------------------------------- */
 
@@ -29,7 +38,12 @@ static char *cell_name(const struct image_info *i, const struct image_list_args 
 
 static char *cell_size(const struct image_info *i, const struct image_list_args *a, int64_t now_ns)
 {
-	return a->full ? xasprintf("%llu", (unsigned long long)whole_size(i)) : human_size(whole_size(i));
+	return shown_size(own_size(i), a->full);
+}
+
+static char *cell_total(const struct image_info *i, const struct image_list_args *a, int64_t now_ns)
+{
+	return shown_size(total_size(i), a->full);
 }
 
 static char *cell_import(const struct image_info *i, const struct image_list_args *a, int64_t now_ns)
@@ -75,7 +89,11 @@ static int by_used(const struct image_info *a, const struct image_info *b)
 }
 static int by_size(const struct image_info *a, const struct image_info *b)
 {
-	return compare_i64(a->size + a->tree_size, b->size + b->tree_size);
+	return compare_i64(own_size(a), own_size(b));
+}
+static int by_total(const struct image_info *a, const struct image_info *b)
+{
+	return compare_i64(total_size(a), total_size(b));
 }
 
 static const struct column {
@@ -86,6 +104,7 @@ static const struct column {
 	{ "id", "ID", cell_id, NULL },
 	{ "name", "NAME", cell_name, by_name },
 	{ "size", "SIZE", cell_size, by_size },
+	{ "total", "TOTAL", cell_total, by_total },
 	{ "importtime", "IMPORT TIME", cell_import, by_import },
 	{ "lastused", "LAST USED", cell_used, by_used },
 	{ "verified", "VERIFIED", cell_verified, NULL },
@@ -135,13 +154,13 @@ static int take_order(void *args, const struct opt *opt, const char *value, stru
 
 #define AT(member) offsetof(struct image_list_args, member)
 const struct opt image_list_opts[] = {
-	{ "fields", 0, OPT_CALL, 0, "FIELD,…", "columns: id, name, size, importtime, lastused, verified",
+	{ "fields", 0, OPT_CALL, 0, "FIELD,…", "columns: id, name, size, total, importtime, lastused, verified",
 	  .def = "id,name,size,importtime,lastused", .call = take_fields },
 	FORMAT_OPT(AT(format)),
 	{ "full", 0, OPT_FLAG, AT(full), NULL, "print long output format" },
 	{ "no-legend", 0, OPT_FLAG, AT(no_legend), NULL, "suppress a legend with the list" },
 	{ "order", 0, OPT_CALL, 0, "asc|desc", "sort ascending or descending", .def = "asc", .call = take_order },
-	{ "sort", 0, OPT_CALL, 0, "name|importtime|lastused|size", "fields to sort by", .def = "importtime",
+	{ "sort", 0, OPT_CALL, 0, "name|importtime|lastused|size|total", "fields to sort by", .def = "importtime",
 	  .call = take_fields },
 	{}
 };
@@ -205,7 +224,7 @@ char *image_list_json(const struct image_info *list, size_t n, const struct imag
 		json_write_text(w, "name", name);
 		json_write_i64(w, "import_time", list[i].import_time);
 		json_write_i64(w, "last_used_time", list[i].last_used);
-		json_write_i64(w, "size", (int64_t)whole_size(&list[i]));
+		json_write_i64(w, "size", own_size(&list[i]));
 		if (list[i].verified_by)
 			json_write_text(w, "verified_by", list[i].verified_by);
 		json_write_bool(w, "trusted", image_is_verified(a->engine, &list[i]));

@@ -20,7 +20,7 @@ static const struct image_info store[] = {
 	{ .id = (char *)"sha512-bbbbbbbbbbbbbbbbbbbb", .name = (char *)"example.com/b", .import_time = SECONDS(100),
 	  .last_used = SECONDS(900), .size = 1000, .tree_size = 24 },
 	{ .id = (char *)"sha512-aaaaaaaaaaaaaaaaaaaa", .name = (char *)"example.com/a", .labels = &version, .n_labels = 1,
-	  .import_time = SECONDS(200), .last_used = SECONDS(300), .size = 19 << 20,
+	  .import_time = SECONDS(200), .last_used = SECONDS(300), .size = 19 << 20, .disk_size = 5 << 20,
 	  .verified_by = (char *)PGP },
 };
 
@@ -54,17 +54,18 @@ static void table(void **state)
 	} rows[] = {
 		{ "", "ID\t\t\tNAME\t\t\tSIZE\tIMPORT TIME\tLAST USED\n"
 		      "sha512-bbbbbbbbbbbb\texample.com/b\t\t1.0KiB\t15 minutes ago\t1 minute ago\n"
-		      "sha512-aaaaaaaaaaaa\texample.com/a:1.2\t19MiB\t13 minutes ago\t11 minutes ago\n" },
+		      "sha512-aaaaaaaaaaaa\texample.com/a:1.2\t5.0MiB\t13 minutes ago\t11 minutes ago\n" },
 		{ "--no-legend --fields=name --order=desc", "example.com/a:1.2\nexample.com/b\n" },
 		{ "--no-legend --fields=name --sort=lastused", "example.com/a:1.2\nexample.com/b\n" },
 		{ "--no-legend --fields=name --sort size,name --order desc", "example.com/a:1.2\nexample.com/b\n" },
-		{ "--no-legend --fields=name,size --full", "example.com/b\t\t1024\nexample.com/a:1.2\t19922944\n" },
+		{ "--no-legend --fields=name,size --full", "example.com/b\t\t1024\nexample.com/a:1.2\t5242880\n" },
+		{ "--no-legend --fields=size,total --sort=total", "1.0KiB\t1.0KiB\n5.0MiB\t19MiB\n" },
 		{ "--fields=verified", "VERIFIED\n-\n0123456789abcdef (no longer trusted)\n" },
 		{ "--format=json",
 		  "[{\"id\":\"sha512-bbbbbbbbbbbbbbbbbbbb\",\"name\":\"example.com/b\",\"import_time\":100000000000,"
 		  "\"last_used_time\":900000000000,\"size\":1024,\"trusted\":false},"
 		  "{\"id\":\"sha512-aaaaaaaaaaaaaaaaaaaa\",\"name\":\"example.com/a:1.2\",\"import_time\":200000000000,"
-		  "\"last_used_time\":300000000000,\"size\":19922944,\"verified_by\":\"" PGP "\",\"trusted\":false}]" },
+		  "\"last_used_time\":300000000000,\"size\":5242880,\"verified_by\":\"" PGP "\",\"trusted\":false}]" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

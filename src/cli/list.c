@@ -1,10 +1,7 @@
-#include <stdio.h>
-
 #include "base/human.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 #include "cli/pod_view.h"
-#include "config.h"
 
 struct list_args {
 	bool full, no_legend;
@@ -56,20 +53,6 @@ static void print_table(const struct pod_view *views, size_t n, const struct lis
 		out_text(text.data);
 }
 
-/* What could not be read, after the table, on stderr. */
-static void print_errors(char *const *errors)
-{
-	static const char line[] = "----------------------------------------";
-
-	if (!errors)
-		return;
-	fflush(stdout);
-	fprintf(stderr, "%zu error(s) encountered when listing pods:\n%s\n", strv_len(errors), line);
-	for (; *errors; errors++)
-		fprintf(stderr, "%s\n", *errors);
-	fprintf(stderr, "%s\nmisc:\n  rkt's appc version: %s\n%s\n", line, APPC_VERSION, line);
-}
-
 static int list_run(struct cli *cli, void *args, char **argv, struct err *err)
 {
 	const struct list_args *a = args;
@@ -100,7 +83,7 @@ static int list_run(struct cli *cli, void *args, char **argv, struct err *err)
 		print_table(views, n, a);
 	else
 		print_json(views, n, a->format);
-	print_errors(errors);
+	out_errors("pods", errors);
 	for (size_t i = 0; i < n; i++)
 		pod_view_clear(&views[i]);
 	free(views);

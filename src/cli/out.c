@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "config.h"
 
 void out_line(const char *fmt, ...)
 {
@@ -42,4 +43,17 @@ void out_failure(const struct err *err)
 
 	fflush(stdout);		/* in the order in which things were said */
 	(void)fd_write_all(STDERR_FILENO, line, strlen(line));
+}
+
+void out_errors(const char *what, char *const *errors)
+{
+	static const char line[] = "----------------------------------------";
+
+	if (!errors)
+		return;
+	fflush(stdout);
+	fprintf(stderr, "%zu error(s) encountered when listing %s:\n%s\n", strv_len(errors), what, line);
+	for (; *errors; errors++)
+		fprintf(stderr, "%s\n", *errors);
+	fprintf(stderr, "%s\nmisc:\n  rkt's appc version: %s\n%s\n", line, APPC_VERSION, line);
 }

@@ -6,7 +6,6 @@
 #include "base/fd.h"
 #include "base/human.h"
 #include "store/facts.h"
-#include "store/fsck.h"
 #include "store/names.h"
 #include "store/temp.h"
 #include "store/unpack.h"
@@ -36,33 +35,57 @@ static int start_unpack(struct blob_add *b, int exe_fd, int stream_fd, struct er
 	return unpack_start(exe_fd, args, fds, &b->unpack, err);
 }
 
-int blob_add_start(struct store *s, int unpack_exe_fd, const char *key, struct blob_add **ret, int *ret_stream_fd,
-		   struct err *err)
+static struct blob_add *blob_new(struct store *s, const char *key)
 {
-	AUTO(blob_add_free) struct blob_add *b = xcalloc(1, sizeof(*b));
+	struct blob_add *b = xcalloc(1, sizeof(*b));
+
+	*b = (struct blob_add){ .store = s, .file = TEMP_FILE_NONE, .key = xstrdup(key) };
+	return b;
+}
+
+static int start_stream(struct blob_add *b, int exe_fd, int *ret_stream_fd, struct err *err)
+{
 	AUTO(close) int read_fd = -1, write_fd = -1;
 	int fds[2], r;
 
-	*b = (struct blob_add){ .store = s, .file = TEMP_FILE_NONE, .key = xstrdup(key) };
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, -errno, "cannot make a pipe");
+	read_fd = fds[0];
+	write_fd = fds[1];
+	(void)fcntl(write_fd, F_SETPIPE_SZ, PIPE_BYTES);
+	r = start_unpack(b, exe_fd, read_fd, err);
+	if (r >= 0)
+		*ret_stream_fd = TAKE_FD(write_fd);
+	return r;
+}
+
+int blob_add_start(struct store *s, int unpack_exe_fd, const char *key, struct blob_add **ret, int *ret_stream_fd,
+		   struct err *err)
+{
+	AUTO(blob_add_free) struct blob_add *b = blob_new(s, key);
+	int r;
+
 	if (key && !store_blob_valid(key))
 		return err_set(err, -ERR_BAD_INPUT, "'%s' is no blob's name", key);
 	/* Nobody sweeps while something is being added. */
 	r = store_use(s, err);
 	if (r >= 0)
 		r = temp_file_open(s, &b->file, err);
-	if (r < 0)
-		return r;
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_sys(err, -errno, "cannot make a pipe");
-	read_fd = fds[0];
-	write_fd = fds[1];
-	(void)fcntl(write_fd, F_SETPIPE_SZ, PIPE_BYTES);
-	r = start_unpack(b, unpack_exe_fd, read_fd, err);
-	if (r < 0)
-		return r;
-	*ret = TAKE(b);
-	*ret_stream_fd = TAKE_FD(write_fd);
-	return 0;
+	if (r >= 0)
+		r = start_stream(b, unpack_exe_fd, ret_stream_fd, err);
+	if (r >= 0)
+		*ret = TAKE(b);
+	return r;
+}
+
+int blob_hash_start(int unpack_exe_fd, const char *key, struct blob_add **ret, int *ret_stream_fd, struct err *err)
+{
+	AUTO(blob_add_free) struct blob_add *b = blob_new(NULL, key);
+	int r = start_stream(b, unpack_exe_fd, ret_stream_fd, err);
+
+	if (r >= 0)
+		*ret = TAKE(b);
+	return r;
 }
 
 /* One of the two that were told, as far as a key goes. */
@@ -88,7 +111,7 @@ int blob_add_finish(struct blob_add *b, struct blob_digests *ret, struct err *er
 	r = unpack_wait(b->unpack, &b->reply, err);
 	if (r < 0)
 		return r;
-	if (fstat(b->file.fd, &st) < 0 || st.st_size != b->reply.size)
+	if (b->file.fd >= 0 && (fstat(b->file.fd, &st) < 0 || st.st_size != b->reply.size))
 		return err_set(err, -EIO, "the blob is not as large as what was written to it");
 	if (b->key)
 		r = check_key(&b->reply, b->key, err);
@@ -151,11 +174,10 @@ int store_open_key(struct store *s, const char *key, int *ret_fd, struct err *er
 
 int store_check_key(struct store *s, int unpack_exe_fd, const char *key, struct err *err)
 {
-	AUTO(blob_add_free) struct blob_add *b = xcalloc(1, sizeof(*b));
+	AUTO(blob_add_free) struct blob_add *b = blob_new(s, key);
 	AUTO(close) int blob_fd = -1;
 	int r;
 
-	*b = (struct blob_add){ .store = s, .file = TEMP_FILE_NONE, .key = xstrdup(key) };
 	r = store_open_key(s, key, &blob_fd, err);
 	if (r >= 0)
 		r = start_unpack(b, unpack_exe_fd, blob_fd, err);	/* whose copy goes nowhere */

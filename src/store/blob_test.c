@@ -242,6 +242,32 @@ static void find_by_digest(void **state)
 	assert_int_equal(store_find(p->store, "sha256:FFFF", &none, &err), -ERR_BAD_INPUT);
 }
 
+/* A blob that several have is shared out: together they take what is on disk. */
+static void measured(void **state)
+{
+	static const char *const both[] = { "shared", "of a", NULL }, *const only[] = { "shared", NULL };
+	struct place *p = *state;
+	AUTO(image_info_clear) struct image_info a = {}, b = {};
+	AUTO(free) char *id_a = id_of('a'), *id_b = id_of('b');
+	struct image_info list[3];
+	struct image_info aci = { .id = id_of('c'), .size = 1000, .tree_size = 24 };
+	int64_t documents = (int64_t)(strlen("{\"layers of\":\"example.com/a\"}"));
+
+	assert_int_equal(add(p, "example.com/a", id_a, both, &a, NULL), 0);
+	assert_int_equal(add(p, "example.com/b", id_b, only, &b, NULL), 0);
+	list[0] = a;
+	list[1] = b;
+	list[2] = aci;
+	store_measure(p->store, list, 3);
+	/* The configuration "{}" and "shared" are both's. */
+	assert_int_equal(list[0].disk_size, documents + 1 + 3 + 4);
+	assert_int_equal(list[1].disk_size, documents + 1 + 3);
+	assert_int_equal(list[2].disk_size, 1024);
+	store_measure(p->store, list, 1);
+	assert_int_equal(list[0].disk_size, documents + 2 + 6 + 4);
+	free(aci.id);
+}
+
 /* Facts that no honest rkt wrote. */
 static void refused_facts(void **state)
 {
@@ -411,7 +437,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_make, place_drop)
 	const struct CMUnitTest tests[] = {
 		TEST(both_hashes), TEST(large), TEST(other_bytes), TEST(no_links_on_the_way), TEST(add_oci_image),
-		TEST(find_by_digest), TEST(refused_facts), TEST(shared_layers_stay), TEST(one_at_a_time), TEST(sixteen),
+		TEST(find_by_digest), TEST(measured), TEST(refused_facts), TEST(shared_layers_stay), TEST(one_at_a_time), TEST(sixteen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,12 +13,14 @@ enum { PREFIX_MIN = 7 + 2, SHA256_DIGEST_LEN = 7 + 64 };
 struct list {
 	struct store *store;
 	struct image_info *items;
-	size_t n, room, bad;
+	size_t n, room;
+	char **bad;		/* why some could not be read */
 };
 
 static void list_clear(struct list *l)
 {
 	image_infos_free(l->items, l->n);
+	strv_free(l->bad);
 }
 static void list_clear_auto(struct list *l) { list_clear(l); }
 
@@ -31,10 +33,10 @@ static void list_add(struct list *l, const char *key)
 
 	r = facts_load(l->store, key, &info, &why);
 	if (r < 0 && r != -ERR_NOT_FOUND) {
-		AUTO(free) char *words = err_text(&why);
+		char *words = err_text(&why);
 
 		log_debug("%s", words);
-		l->bad++;
+		strv_take(&l->bad, words);
 	}
 	if (r < 0)
 		return;
@@ -53,7 +55,7 @@ static int list_each(void *arg, int dir_fd, const char *name)
 	return 0;
 }
 
-int store_list(struct store *s, struct image_info **ret, size_t *ret_n, size_t *ret_bad, struct err *err)
+int store_list_all(struct store *s, struct image_info **ret, size_t *ret_n, char ***ret_bad, struct err *err)
 {
 	struct list list = { .store = s };
 	int r = 0;
@@ -66,9 +68,18 @@ int store_list(struct store *s, struct image_info **ret, size_t *ret_n, size_t *
 	}
 	*ret = list.items;
 	*ret_n = list.n;
-	if (ret_bad)
-		*ret_bad = list.bad;
+	*ret_bad = list.bad;
 	return 0;
+}
+
+int store_list(struct store *s, struct image_info **ret, size_t *ret_n, size_t *ret_bad, struct err *err)
+{
+	AUTO(strv_free) char **bad = NULL;
+	int r = store_list_all(s, ret, ret_n, &bad, err);
+
+	if (r >= 0 && ret_bad)
+		*ret_bad = strv_len(bad);
+	return r;
 }
 
 /* "sha512-" or "sha256-", or as OCI writes a digest. */

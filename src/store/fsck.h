@@ -33,7 +33,4 @@ bool fsck_found(const struct fsck *q, struct problem *p, int (*mend)(void *arg, 
 
 /* A failure is one of looking, not a finding. *ret_partly: others were at work, so not all was looked at. */
 int store_fsck(struct store *s, int unpack_exe_fd, const struct fsck *q, bool *ret_partly, struct err *err);
-
-/* Is the blob what its name says? -ERR_BAD_INPUT: it is not. -ERR_NOT_FOUND. */
-int store_check_key(struct store *s, int unpack_exe_fd, const char *key, struct err *err);
 #endif

@@ -70,7 +70,8 @@ struct image_info {
 	struct label *labels; size_t n_labels;
 	int64_t import_time;		/* ns since the epoch */
 	int64_t last_used;		/* likewise; 0 on reading from JSON, taken from mtime */
-	int64_t size, tree_size;	/* bytes of the blob and of the tree's files */
+	int64_t size, tree_size;	/* bytes of its blobs and of the tree's files */
+	int64_t disk_size;		/* see store_measure(); 0: was not asked */
 	char *tree;			/* "deps-sha512-…", NULL: not rendered yet */
 	bool latest;			/* fetched without asking for a version */
 	bool depends;			/* its manifest names dependencies */
@@ -115,6 +116,15 @@ int store_find(struct store *s, const char *text, struct image_info *ret, struct
 
 /* All images, unordered. What cannot be read is counted in *ret_bad and skipped. */
 int store_list(struct store *s, struct image_info **ret, size_t *ret_n, size_t *ret_bad, struct err *err);
+
+/* The same, and *ret_bad says why each of those could not be read: a strv. */
+int store_list_all(struct store *s, struct image_info **ret, size_t *ret_n, char ***ret_bad, struct err *err);
+
+/*
+ * Fills in disk_size of images that are all there are: what each takes on disk, a blob that several consist of in
+ * equal parts, so that they add up to what is taken.
+ */
+void store_measure(struct store *s, struct image_info *list, size_t n);
 
 int store_read_manifest(struct store *s, const struct image_info *i, struct image_manifest *ret, struct err *err);
 int store_read_manifest_text(struct store *s, const struct image_info *i, char **ret, struct err *err);
@@ -200,10 +210,16 @@ int blob_add_commit(struct blob_add *b, const char *key, struct err *err);
 void blob_add_free(struct blob_add *b);
 DEFINE_AUTO(struct blob_add *, blob_add_free)
 
+/* The same for bytes that are only to be hashed: nothing is kept, and there is no blob_add_commit(). */
+int blob_hash_start(int unpack_exe_fd, const char *key, struct blob_add **ret, int *ret_stream_fd, struct err *err);
+
 bool store_has_blob(struct store *s, const char *key);
 
 /* Any blob by its key. -ERR_NOT_FOUND. */
 int store_open_key(struct store *s, const char *key, int *ret_fd, struct err *err);
+
+/* Is it what its name says? -ERR_BAD_INPUT: it is not. -ERR_NOT_FOUND. */
+int store_check_key(struct store *s, int unpack_exe_fd, const char *key, struct err *err);
 
 /*
  * Only who holds this lock adds the blob, so that 16 processes download a layer once: after getting it, ask
@@ -255,6 +271,14 @@ int store_render(struct store *s, int unpack_exe_fd, struct image_info *info, co
  */
 int store_extract(struct store *s, int unpack_exe_fd, const struct image_info *info, int dir_fd,
 		  bool rootfs_only, struct err *err);
+
+/*
+ * Writes an OCI image to out_fd as an archive of an image layout: its layers as they are stored, its configuration
+ * unchanged, and a manifest that says so. tag: what it is called in there, NULL: nothing. All is held against its
+ * hash while it is written: -ERR_BAD_INPUT, and what was written is of no use. The same image gives the same bytes.
+ */
+int store_export_oci(struct store *s, int unpack_exe_fd, const struct image_info *info, const char *tag, int out_fd,
+		     struct err *err);
 
 /*
  * Re-reads the blob against its hash and, when there is one, the tree against
