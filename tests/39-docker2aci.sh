@@ -125,6 +125,27 @@ test_layers_apart() {
 	END
 }
 
+# An image that names a user and no group means that user's own, as Docker does.
+test_users_without_a_group() {
+	local user tag=0
+
+	for user in 1001 4711 app 0; do
+		tag=$((tag + 1))
+		{
+			printf 'image v%s\n' $tag
+			printf "set User '\"%s\"'\n" "$user"
+			printf 'set Entrypoint %s\n' "'[\"/bin/busybox\", \"sh\", \"-c\", \"/bin/busybox id -u; /bin/busybox id -g\"]'"
+			printf 'layer\nfile etc/passwd text="app:x:1001:1005::/:\\n"\nfile bin/busybox copy=%s mode=0755\n' "$FIX/bin/busybox"
+		} | oci "$T/layout" >/dev/null
+		ok "${convert[@]}" --image=v$tag "$T/layout"
+		ok rkt --insecure-options=image run --net=none "$T/acis/layout-v$tag.aci"
+		printf '%s %s\n' "$user" "$(sed 's/^\[[^]]*\] [^:]*: //; s/\r$//' "$T/out" | xargs)"
+	done >"$T/ids"
+	equal "1001 1001 1005|4711 4711 0|app 1001 1005|0 0 0" "$(paste -sd '|' "$T/ids")" "who is who"
+	ok rkt --insecure-options=image run --net=none "$T/acis/layout-v2.aci" --group=7
+	says '7$'
+}
+
 test_several_images() {
 	shell_oci "$T/layout" one >/dev/null
 	shell_oci "$T/layout" two >/dev/null

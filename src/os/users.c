@@ -51,6 +51,40 @@ int users_find(const char *text, const char *name, unsigned *ret_id)
 	return -ERR_NOT_FOUND;
 }
 
+/* The n-th field of a line, from 0. NULL: it has none, or one too long to be of use. */
+static char *field_of(const char *line, size_t len, size_t n)
+{
+	const char *end = line + len, *colon;
+
+	for (; n; n--) {
+		colon = memchr(line, ':', (size_t)(end - line));
+		if (!colon)
+			return NULL;
+		line = colon + 1;
+	}
+	colon = memchr(line, ':', (size_t)(end - line));
+	len = (size_t)((colon ?: end) - line);
+	return len <= NAME_MAX_LEN ? xstrndup(line, len) : NULL;
+}
+
+int users_find_group(const char *text, const char *name, uid_t uid, gid_t *ret_gid)
+{
+	for (const char *line = text; *line; line += strspn(line, "\n")) {
+		size_t len = strcspn(line, "\n");
+		AUTO(free) char *of = field_of(line, len, name ? 0 : 2), *group = field_of(line, len, 3);
+		unsigned id = 0;
+
+		line += len;
+		if (!of || (name ? !*name || !str_eq(of, name) : users_parse_id(of, &id) < 0 || id != uid))
+			continue;
+		if (!group || users_parse_id(group, &id) < 0)
+			return -ERR_NOT_FOUND;
+		*ret_gid = id;
+		return 0;
+	}
+	return -ERR_NOT_FOUND;
+}
+
 /* A FIFO, a device or an endless file must not hold us up: only a small regular file is read. */
 static int read_in_root(int root_fd, const char *path, char **ret)
 {
@@ -115,5 +149,26 @@ int users_resolve(int root_fd, const char *user, const char *group, struct ident
 	if (r < 0)
 		return err_wrap(err, r, "failed to configure group \"%s\"", group);
 	*ret = (struct identity_ids){ .uid = uid, .gid = gid };
+	return 0;
+}
+
+int users_resolve_alone(int root_fd, const char *user, struct identity_ids *ret, struct err *err)
+{
+	AUTO(free) char *content = NULL;
+	struct identity_ids ids = {};
+	unsigned uid = 0;
+	int r;
+
+	r = resolve(root_fd, user, false, &uid, err);
+	if (r < 0)
+		return err_wrap(err, r, "failed to configure user \"%s\"", user);
+	ids.uid = uid;
+	r = read_in_root(root_fd, "/etc/passwd", &content);
+	if (r < 0 && r != -ENOENT)
+		return err_sys(err, r, "failed to configure the group of user \"%s\": cannot read the image's '/etc/passwd'",
+			       user);
+	if (r >= 0 && user && *user)
+		(void)users_find_group(content, users_parse_id(user, &uid) == 0 ? NULL : user, ids.uid, &ids.gid);
+	*ret = ids;
 	return 0;
 }

@@ -25,6 +25,13 @@ struct identity_ids {
  */
 int users_resolve(int root_fd, const char *user, const char *group, struct identity_ids *ret, struct err *err);
 
+/*
+ * The same for an image that names a user and no group, which means his own to
+ * Docker: that of the first line of the root's /etc/passwd with this name, or with
+ * this number where it is one, else 0.
+ */
+int users_resolve_alone(int root_fd, const char *user, struct identity_ids *ret, struct err *err);
+
 /* One number as above. -EINVAL: not all digits. -ERANGE: digits, but no id. */
 int users_parse_id(const char *s, unsigned *ret);
 
@@ -33,4 +40,7 @@ int users_parse_id(const char *s, unsigned *ret);
  * file. -ERR_NOT_FOUND. A line whose number is no id counts as absent.
  */
 int users_find(const char *text, const char *name, unsigned *ret_id);
+
+/* The group of the first line of a passwd file with this name; NULL: with this uid. -ERR_NOT_FOUND: none, or no number. */
+int users_find_group(const char *text, const char *name, uid_t uid, gid_t *ret_gid);
 #endif

@@ -17,5 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	*end = 0;
 	if (users_find(end + 1, text, &id) == 0 && id == UINT32_MAX)
 		abort();
+	if (users_find_group(end + 1, *text == '0' ? NULL : text, 1, &id) == 0 && id == UINT32_MAX)
+		abort();
 	return 0;
 }

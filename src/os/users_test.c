@@ -132,6 +132,44 @@ static void test_resolve(void **state)
 	assert_int_equal(ids.gid, st.st_gid);
 }
 
+static void test_resolve_alone(void **state)
+{
+	static const struct { const char *user; uid_t uid; gid_t gid; } cases[] = {
+		{ "redis", 101, 102 },		/* by name */
+		{ "101", 101, 102 },		/* by number */
+		{ "4711", 4711, 0 },		/* nobody's number */
+		{ "0", 0, 0 }, { NULL, 0, 0 },
+	};
+	struct root *root = *state;
+	struct identity_ids ids;
+	AUTO(err_clear) struct err err = {};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(users_resolve_alone(root->fd, cases[i].user, &ids, NULL), 0);
+		assert_int_equal(ids.uid, cases[i].uid);
+		assert_int_equal(ids.gid, cases[i].gid);
+	}
+	assert_true(users_resolve_alone(root->fd, "user2", &ids, &err) < 0);
+	assert_string_equal(err.chain[0], "failed to configure user \"user2\"");
+}
+
+static void test_find_group(void **state)
+{
+	static const char text[] = "\n:x:9:9\na:x\nb:x:1:x:\nc:x:2:20\n2:x:3:30::\nd:x:4:4294967295\ne:x:5:50";
+	static const struct { const char *name; uid_t uid; int r; gid_t gid; } cases[] = {
+		{ "c", 0, 0, 20 }, { NULL, 2, 0, 20 }, { "2", 0, 0, 30 }, { "e", 0, 0, 50 }, { NULL, 9, 0, 9 },
+		{ "a", 0, -ERR_NOT_FOUND, 0 }, { "b", 0, -ERR_NOT_FOUND, 0 }, { NULL, 1, -ERR_NOT_FOUND, 0 },
+		{ "d", 0, -ERR_NOT_FOUND, 0 }, { "", 9, -ERR_NOT_FOUND, 0 }, { "x", 2, -ERR_NOT_FOUND, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		gid_t gid = 0;
+
+		assert_int_equal(users_find_group(text, cases[i].name, cases[i].uid, &gid), cases[i].r);
+		assert_int_equal(gid, cases[i].gid);
+	}
+}
+
 static void test_resolve_fails(void **state)
 {
 	struct root *root = *state;
@@ -163,6 +201,8 @@ int main(void)
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_not_found),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_find_group),
+		cmocka_unit_test_setup_teardown(test_resolve_alone, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_resolve, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_resolve_fails, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_special_files, make_root, remove_root),

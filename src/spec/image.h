@@ -49,6 +49,9 @@ struct image_manifest {
 extern const struct json_field app_fields[], label_fields[], isolator_fields[], env_fields[],
 	port_fields[], image_manifest_fields[];
 
+/* Of an image made of Docker's: the user that it names, where it names no group (spec/oci.h). */
+#define IMAGE_ANNOTATION_DOCKER_USER "appc.io/docker/user"
+
 enum { MANIFEST_MAX_BYTES = 4 << 20 };	/* an image or pod manifest may not be larger (security.md F9) */
 
 /* Reads and checks a whole manifest. On failure m is empty and err names the place. */

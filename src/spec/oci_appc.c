@@ -310,6 +310,13 @@ static void annotate_list(struct image_manifest *m, const char *name, char *cons
 	annotate(m, name, text);
 }
 
+static bool names_no_group(const char *user)
+{
+	size_t n = strcspn(user, ":");
+
+	return n && (!user[n] || !user[n + 1]);
+}
+
 static void set_annotations(const struct oci_config *c, const struct oci_origin *o, char *const *unsaid_env,
 			    struct image_manifest *m)
 {
@@ -325,6 +332,8 @@ static void set_annotations(const struct oci_config *c, const struct oci_origin 
 	annotate_list(m, "appc.io/docker/entrypoint", c->entrypoint);
 	annotate_list(m, "appc.io/docker/cmd", c->cmd);
 	annotate_list(m, "appc.io/docker/env", unsaid_env);
+	if (names_no_group(c->user ?: ""))
+		annotate(m, IMAGE_ANNOTATION_DOCKER_USER, m->app->user);
 	annotate(m, "appc.io/docker/stopsignal", c->stop_signal);
 	annotate(m, "appc.io/docker/healthcheck", c->healthcheck);
 	annotate(m, "appc.io/docker/shell", c->shell);

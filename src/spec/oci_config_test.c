@@ -166,6 +166,23 @@ static void test_users(void **state)
 	}
 }
 
+/* Who is alone is told to stage1, which looks up his group. */
+static void test_alone(void **state)
+{
+	static const struct { const char *user, *said; } cases[] = {
+		{ "1000", "1000" }, { "a", "a" }, { "a:", "a" }, { "a:a", NULL }, { "0:0", NULL }, { "", NULL }, { ":5", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(free) char *config = xasprintf(RUN("\"User\":\"%s\""), cases[i].user), *text = NULL, *said = NULL;
+
+		text = converted(config, &(struct oci_origin){});
+		said = xasprintf("{\"name\":\"appc.io/docker/user\",\"value\":\"%s\"}", cases[i].said ?: "");
+		assert_int_equal(!strstr(text, "appc.io/docker/user"), !cases[i].said);
+		assert_true(!cases[i].said || strstr(text, said));
+	}
+}
+
 static void test_refuses(void **state)
 {
 	static const struct { const char *config, *words; } cases[] = {
@@ -233,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_whole_image),
 		cmocka_unit_test(test_bare_image),
 		cmocka_unit_test(test_users),
+		cmocka_unit_test(test_alone),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_near_misses),
 		cmocka_unit_test(test_names),

@@ -97,7 +97,8 @@ static int set_up(const struct init *init, struct door *d, int socket, struct er
 		return err_sys(err, -errno, "cannot make a cgroup namespace");
 	r = appfs_enter(init->plan, d->app, &init->fs, init->args->tty_fd, err);
 	if (r >= 0)
-		r = users_resolve(d->root_fd, d->app->app->user, d->app->app->group, &d->ids, err);
+		r = d->app->alone ? users_resolve_alone(d->root_fd, d->app->app->user, &d->ids, err)
+				  : users_resolve(d->root_fd, d->app->app->user, d->app->app->group, &d->ids, err);
 	if (r >= 0)
 		r = door_check(d, err);
 	if (r >= 0)

@@ -228,6 +228,17 @@ static void plan_limits(const struct run_args *args, struct app_plan *app)
 	};
 }
 
+/*
+ * appc has no word for a user without a group: an image of Docker's that has none names him twice, and says so in
+ * an annotation. Whoever is asked for on the command line is not meant.
+ */
+static bool is_alone(const struct runtime_app *runtime, const struct app *app)
+{
+	const char *said = label_get(runtime->annotations, runtime->n_annotations, IMAGE_ANNOTATION_DOCKER_USER);
+
+	return said && str_eq(app->user, said) && str_eq(app->group, said);
+}
+
 static int plan_app(const struct pod_plan *plan, const struct runtime_app *runtime, caps_t bounding,
 		    struct app_plan *app, struct err *err)
 {
@@ -255,6 +266,7 @@ static int plan_app(const struct pod_plan *plan, const struct runtime_app *runti
 		r = plan_mounts(&plan->manifest, runtime, app, err);
 	if (r < 0)
 		return r;
+	app->alone = is_alone(runtime, app->app);
 	app->env = plan_env(app->app, app->name);
 	plan_limits(plan->args, app);
 	return 0;

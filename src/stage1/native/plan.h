@@ -27,6 +27,7 @@ struct app_mount {
 struct app_plan {
 	const char *name;
 	const struct app *app;		/* of the pod manifest, else of the image's */
+	bool alone;			/* its image names a user and no group (users_resolve_alone()) */
 	bool read_only_root;
 	char **env;
 	struct isolation isolation;
