@@ -207,7 +207,7 @@ static void emit_tree(struct code *c, const struct policy *p, const struct range
 
 static void emit_abi(struct code *c, const struct policy *p, enum seccomp_abi abi)
 {
-	struct range ranges[SECCOMP_CALLS_MAX + 1];
+	struct range ranges[SECCOMP_CALLS_MAX + 1] = {};
 	uint32_t beyond = p->newest[abi] ? (uint32_t)p->newest[abi] + 1 : SECCOMP_CALLS_MAX;
 	size_t n = 0;
 
