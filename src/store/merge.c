@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/fd.h"
 #include "base/path.h"
 #include "spec/limits.h"
 
@@ -29,6 +30,7 @@ struct merge {
 	char *free;
 	size_t left;
 	int64_t bytes;			/* of all chunks */
+	uint64_t lot;
 
 	struct node *root;
 	/* What this layer's archive has and the result does not: hard links may name it. */
@@ -81,12 +83,21 @@ static struct inode *inode_new(struct merge *m, mode_t mode)
 	return i;
 }
 
+/* xorshift64: begun by the kernel's pool, which is all the secret that is needed. */
+static uint32_t draw(struct merge *m)
+{
+	m->lot ^= m->lot << 13;
+	m->lot ^= m->lot >> 7;
+	m->lot ^= m->lot << 17;
+	return (uint32_t)(m->lot >> 32);
+}
+
 static struct node *node_new(struct merge *m, struct node *parent, const char *name, size_t len)
 {
 	struct node *n = take(m, sizeof(*n) + len + 1);
 
 	assert(len <= UINT8_MAX);
-	*n = (struct node){ .parent = parent, .level = 1, .len = (uint8_t)len };
+	*n = (struct node){ .parent = parent, .weight = draw(m), .len = (uint8_t)len };
 	memcpy(n->name, name, len);
 	n->name[len] = 0;
 	return n;
@@ -145,6 +156,8 @@ struct merge *merge_new(void)
 {
 	struct merge *m = xcalloc(1, sizeof(*m));
 
+	random_bytes(&m->lot, sizeof(m->lot));
+	m->lot |= 1;
 	m->root = root_new(m);
 	return m;
 }
@@ -171,30 +184,7 @@ void merge_free(struct merge *m)
 	free(m);
 }
 
-/* --- the siblings: an AA tree, so that no order of names makes it slow ---------- */
-
-static struct node *skew(struct node *t)
-{
-	struct node *l = t->left;
-
-	if (!l || l->level != t->level)
-		return t;
-	t->left = l->right;
-	l->right = t;
-	return l;
-}
-
-static struct node *split(struct node *t)
-{
-	struct node *r = t->right;
-
-	if (!r || !r->right || r->right->level != t->level)
-		return t;
-	t->right = r->left;
-	r->left = t;
-	r->level++;
-	return r;
-}
+/* --- the siblings: a treap, so that no order of names makes it slow -------------- */
 
 /* As strcmp() of name[0..len) and the node's. */
 static int compare(const char *name, size_t len, const struct node *n)
@@ -222,8 +212,10 @@ struct wanted {
 	struct node *found;
 };
 
+/* No node is below a lighter one, and weights are drawn by lot: nobody can choose names that make it deep. */
 static struct node *insert(struct merge *m, struct node *t, struct wanted *w)
 {
+	struct node *top;
 	int c;
 
 	if (!t)
@@ -233,11 +225,22 @@ static struct node *insert(struct merge *m, struct node *t, struct wanted *w)
 		w->found = t;
 		return t;
 	}
-	if (c < 0)
-		t->left = insert(m, t->left, w);
-	else
-		t->right = insert(m, t->right, w);
-	return split(skew(t));
+	if (c < 0) {
+		top = t->left = insert(m, t->left, w);
+		if (top->weight > t->weight) {
+			t->left = top->right;
+			top->right = t;
+			return top;
+		}
+	} else {
+		top = t->right = insert(m, t->right, w);
+		if (top->weight > t->weight) {
+			t->right = top->left;
+			top->left = t;
+			return top;
+		}
+	}
+	return t;
 }
 
 static struct node *child_get(struct merge *m, struct node *dir, const char *name, size_t len)
@@ -383,17 +386,20 @@ enum marker {
 
 static int marker_of(const char *path, enum marker *ret, struct err *err)
 {
+	const char *next;
+
 	*ret = MARKER_NONE;
-	if (!strstr(path, ".wh."))
-		return 0;
-	for (const char *p = path; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL) {
-		if (!str_starts(p, ".wh."))
+	for (const char *p = path; p; p = next) {
+		next = strchr(p, '/');
+		if (next)
+			next++;
+		if (*p != '.' || !str_starts(p, ".wh."))
 			continue;
 		if (str_starts(p, ".wh..wh.")) {
 			*ret = str_eq(p, ".wh..wh..opq") ? MARKER_OPAQUE : MARKER_RESERVED;
 			return 0;
 		}
-		if (strchr(p, '/'))
+		if (next)
 			return err_set(err, -ERR_BAD_INPUT, "it lies below a whiteout");
 		p += strlen(".wh.");
 		if (!*p || str_eq(p, ".") || str_eq(p, ".."))

@@ -37,10 +37,10 @@ struct node {
 		struct node *next;	/* the sibling that comes after */
 		struct node *right;
 	};
-	/* Of merge.c alone: while archives are added, siblings are a balanced tree, and gone ones have no inode. */
+	/* Of merge.c alone: while archives are added, siblings are a tree, and gone ones have no inode. */
 	struct node *left;
+	uint32_t weight;
 	uint32_t layer, hidden;		/* the last one that named it, and that hid what lower ones have below it */
-	uint8_t level;
 	bool implied;			/* a directory that was only ever part of a longer name */
 	uint8_t len;			/* of the name */
 	char name[];			/* one component; "" for the root */

@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-enum { PIECE_BYTES = 16 << 20 };
+enum { PIECE_BYTES = 4 << 20 };
 
 int window_open(int fd, struct window *ret, struct err *err)
 {
