@@ -326,3 +326,92 @@ test_stored_modes() {
 	*) fail "the data directory has mode $(stat -c %a "$DATA")" ;;
 	esac
 }
+
+# imported ID ARGS…: image import gives that image, whatever is its standard input.
+imported() {
+	local want=$1
+
+	shift
+	try rkt "$@"
+	equal "${want:0:39}" "$out" "the ID of what $* imported"
+	ok rkt image cat-manifest "$want"
+	ok rkt image rm "$want"
+}
+
+# An image from a file or a pipe, of whatever kind and packed in whatever way.
+test_import() {
+	local id packer
+
+	trust_key alice example.com
+	id=$(image_id "$FIX/shell.aci")
+	imported "$id" image import "$FIX/shell.aci"
+	cp "$FIX/shell.aci" "$T/no-such-ending"
+	imported "$id" image import --signature="$FIX/shell.aci.asc" "$T/no-such-ending"
+	for packer in gzip bzip2 xz "zstd -q"; do
+		$packer -c <"$FIX/shell.aci" >"$T/packed"
+		sign "$T/packed"
+		imported "$id" image import "$T/packed"
+	done
+	# shellcheck disable=SC2002
+	out=$(cat "$FIX/shell.aci" | rkt image import --full --signature="$FIX/shell.aci.asc" - 2>"$T/err") || fail "from a pipe"
+	equal "$id" "$out" "what came through a pipe"
+	ok rkt image rm "$id"
+	out=$(rkt image import --full --signature="$FIX/shell.aci.asc" <"$FIX/shell.aci" 2>"$T/err") || fail "from a redirection"
+	equal "$id" "$out" "what came by a redirection"
+	[ -z "$(ls "$DATA/cas/tmp")" ] || fail "something is left"
+}
+
+test_import_verifies() {
+	trust_key alice example.com
+	cp "$FIX/shell.aci" "$T/unsigned.aci"
+	refused 'error opening signature file: open .*unsigned.aci.asc: no such file' rkt image import "$T/unsigned.aci"
+	sign "$T/unsigned.aci" mallory
+	refused 'signature made by unknown entity' rkt image import "$T/unsigned.aci"
+	! rkt image import - <"$T/unsigned.aci" >"$T/out" 2>"$T/err" || fail "unsigned through a pipe"
+	! rkt image import --signature="$FIX/probe.aci.asc" - <"$FIX/shell.aci" >"$T/out" 2>"$T/err" || fail "another's signature"
+	nothing_stored
+	ok rkt --insecure-options=image image import "$T/unsigned.aci"
+}
+
+test_import_archives() {
+	shell_oci "$T/layout" >/dev/null
+	tar -C "$T/layout" -cf "$T/layout.tar" .
+	refused 'sign' rkt image import "$T/layout.tar"
+	nothing_stored
+	try rkt --insecure-options=image image import --full "$T/layout.tar"
+	ok rkt image list --full --no-legend --fields=id,name
+	says 'layout:latest$'
+	ok rkt image rm "$(cut -f1 "$T/out")"
+	gzip -k "$T/layout.tar"
+	try rkt --insecure-options=image image import "$T/layout.tar.gz"
+	ok rkt image list --full --no-legend --fields=id
+	ok rkt image rm "$out"
+	containers_home
+	podman_archive "$T/docker.tar" "$T/layout:latest" localhost/shell:1
+	try rkt --insecure-options=image image import "$T/docker.tar"
+	ok rkt image list --no-legend --fields=name
+	says 'shell:1$'
+}
+
+# Which of several, and what is none.
+test_import_refuses() {
+	shell_oci "$T/layout" one >/dev/null
+	printf 'image two\nlayer\nfile x text=x\n' | oci "$T/layout" >/dev/null
+	tar -C "$T/layout" -cf "$T/layout.tar" .
+	refused 'one|two|several' rkt --insecure-options=image image import "$T/layout.tar"
+	try rkt --insecure-options=image image import --tag=two "$T/layout.tar"
+	ok rkt image list --no-legend --fields=name
+	says ':two$'
+	echo 'this is a text' >"$T/text"
+	refused 'unknown image filetype' rkt --insecure-options=image image import "$T/text"
+	: >"$T/empty"
+	refused 'unknown image filetype' rkt --insecure-options=image image import "$T/empty"
+	refused 'cannot open|no such file' rkt --insecure-options=image image import "$T/none"
+	refused 'not a regular file' rkt --insecure-options=image image import /dev/zero
+	refused 'is an ACI' rkt --insecure-options=image image import --tag=x "$FIX/shell.aci"
+	exits 254 rkt image import a b
+	mkdir -p "$CONFIG/limits.d"
+	printf '{"rktKind":"limits","rktVersion":"v1","image-bytes":"1MiB"}' >"$CONFIG/limits.d/l.json"
+	! head -c 3000000 /dev/zero | rkt image import >"$T/out" 2>"$T/err" || fail "more than the limit"
+	complains 'limit image-bytes \(1MiB; limits\.d\)'
+}

@@ -27,6 +27,9 @@
 int fetch_image(const struct fetch_config *config, struct store *store, const struct fetch_image *image,
 		struct image_info *ret, struct err *err);
 
+/* Is the file an ACI (REFERENCE_FILE), or an archive of images (REFERENCE_ARCHIVE)? By what is in it. */
+int fetch_kind(const struct fetch_config *config, const char *path, enum reference_kind *ret, struct err *err);
+
 void found_keys_free(struct found_key *keys, size_t n);
 
 /* Reads keys from files and URLs, or, with none given, from meta discovery of prefix. */

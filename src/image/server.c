@@ -5,6 +5,7 @@
 #include "image/cosign.h"
 #include "image/oci_server.h"
 #include "image/search.h"
+#include "image/kind.h"
 #include "image/signature.h"
 #include "os/confine.h"
 #include "spec/limits.h"
@@ -129,6 +130,18 @@ static int serve_archive(struct session *s, struct err *err)
 	return oci_serve_archive(s->control_fd, &s->request, err);
 }
 
+/* --- files of either kind ------------------------------------------------------ */
+
+static int serve_kind(struct session *s, struct err *err)
+{
+	const char *kind = NULL;
+	int r = kind_of_file(WIRE_FD_IMAGE, &kind, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "image \"%s\"", s->request.path);
+	return talk_reply(s->talk, &(struct wire_reply){ .kind = (char[]){ "kind" }, .text = (char *)kind });
+}
+
 /* --- the one request --------------------------------------------------------- */
 
 static const struct { const char *action; size_t needs; int (*serve)(struct session *s, struct err *err); }
@@ -137,6 +150,7 @@ actions[] = {
 	{ "url",  offsetof(struct wire_request, url),  aci_serve_url },
 	{ "file", offsetof(struct wire_request, path), aci_serve_file },
 	{ "keys", offsetof(struct wire_request, action), serve_keys },
+	{ "kind", offsetof(struct wire_request, path), serve_kind },
 	{ "registry", offsetof(struct wire_request, oci.registry), serve_registry },
 	{ "layout", offsetof(struct wire_request, path), serve_layout },
 	{ "archive", offsetof(struct wire_request, path), serve_archive },

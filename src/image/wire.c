@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "image/fingerprint.h"
+#include "image/kind.h"
 #include "spec/limits.h"
 #include "spec/oci.h"
 
@@ -312,6 +313,8 @@ bool wire_validator_valid(const char *s)
 
 static bool may_be_validator(const char *s) { return !s || wire_validator_valid(s); }
 
+static bool good_kind(const struct wire_reply *r) { return str_eq(r->text, KIND_ACI) || str_eq(r->text, KIND_ARCHIVE); }
+
 static bool good_log(const struct wire_reply *r) { return r->text; }
 
 static bool good_progress(const struct wire_reply *r) { return r->label && r->done >= 0 && r->total >= 0; }
@@ -382,6 +385,7 @@ static const struct { const char *kind; bool (*good)(const struct wire_reply *r)
 	{ "unchanged", good_freshness },
 	{ "version", good_version },
 	{ "keys", good_keys },
+	{ "kind", good_kind },
 	{ "manifest", good_manifest },
 	{ "open", good_open },
 	{ "layer", good_layer },

@@ -25,7 +25,7 @@ enum {
 	WIRE_FD_CONTROL = 3,	/* the socket */
 	WIRE_FD_DOWNLOAD,	/* a file without a name, to read and write: the archive as it came */
 	WIRE_FD_STREAM,		/* pipe: the uncompressed archive */
-	WIRE_FD_IMAGE,		/* "file": the image to copy */
+	WIRE_FD_IMAGE,		/* "file", "kind", "archive": the image */
 	WIRE_FD_SIGNATURE,	/* has_signature: read instead of what the source offers */
 	WIRE_FD_KEYS,		/* "keys": one per location that is a file, in order */
 };
@@ -58,7 +58,7 @@ struct wire_oci {
 };
 
 struct wire_request {
-	/* "name", "url", "file", "keys"; "registry", "layout" (files on request), "archive" (WIRE_FD_IMAGE) */
+	/* "name", "url", "file", "keys", "kind"; "registry", "layout" (files on request), "archive" (WIRE_FD_IMAGE) */
 	char *action;
 	char *name;			/* "name": of the image; "keys": the prefix to discover */
 	struct label *labels; size_t n_labels;	/* for templates, defaults added */
@@ -101,13 +101,13 @@ struct wire_command {
 
 struct wire_reply {
 	/*
-	 * "log", "progress", "image", "keys", "error"; "unchanged": the stored image is current (etag …, max_age);
+	 * "log", "progress", "image", "keys", "kind", "error"; "unchanged": the stored image is current (etag …, max_age);
 	 * "version": the download is from now on of this version of source (rkt notes it, empties the file if it held
 	 * another, and answers with a command "version");
 	 * "manifest", "open", "layer".
 	 */
 	char *kind;
-	char *text;			/* log */
+	char *text;			/* log; kind: one of image/kind.h */
 	char *label;			/* progress: "Downloading ACI" */
 	int64_t done, total;		/* progress; total 0: unknown */
 	char *source;			/* image, version, unchanged: the URL; image of a file: its path */

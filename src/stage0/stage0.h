@@ -53,6 +53,18 @@ struct fetch_registry *engine_registries(const struct engine *e, size_t *ret_n);
 int image_obtain(const struct engine *e, struct store *store, const char *text, const char *signature,
 		 enum pull_policy policy, struct image_info *ret, struct err *err);
 
+struct image_import_request {
+	const char *path;		/* NULL: standard input */
+	const char *signature;		/* --signature, may be NULL */
+	const char *tag;		/* of an archive that holds several images; NULL: the only one */
+};
+/*
+ * An image from a file, of whatever kind that is. Verified as one that is obtained; images that it depends on are
+ * not obtained.
+ */
+int image_import(const struct engine *e, struct store *store, const struct image_import_request *q,
+		 struct image_info *ret, struct err *err);
+
 /* --stage1-url|path|name|hash|from-dir; at most one is set (inventory 6.3). */
 struct stage1_choice {
 	const char *url, *path, *name, *hash, *from_dir;
