@@ -6,27 +6,6 @@
 NAMES="linkat renameat2 renameat rename symlinkat mkdirat unlinkat"
 STATES="fsync fdatasync syncfs fchmod fchmodat fchownat fchown ftruncate flock utimensat"
 
-# in_memory: the store, so that what is synced hundreds of times costs nothing.
-in_memory() {
-	mkdir -p "$DATA"
-	mount -t tmpfs -o mode=0755,size=512m tmpfs "$DATA"
-	snapshot >"$T/before" 2>/dev/null
-}
-
-# killed_before CALL N ARGS…: rkt, killed when it is about to do the Nth such call. Fails where it came to its end.
-killed_before() {
-	local call=$1 nth=$2 status=0
-
-	shift 2
-	(	# without the shell's words on who was killed
-		strace -o /dev/null -e trace="$call" -e inject="$call:signal=SIGKILL:when=$nth" \
-			"$RKT" --dir="$DATA" --local-config="$CONFIG" --system-config="$VENDOR" "$@" \
-			>"$T/killed.out" 2>"$T/killed.err" </dev/null
-	) 2>/dev/null || status=$?
-	[ $status = 137 ] || [ $status = 0 ] || fail "$call $nth: exits $status: $(cat "$T/killed.err")"
-	[ $status = 137 ]
-}
-
 # listed NAME: is it there? Then it is whole.
 listed() {
 	ok rkt image list --no-legend --fields=name
@@ -45,7 +24,6 @@ check_store() {
 	ok rkt "$@"
 	listed "$name" || fail "not there after it was fetched"
 }
-no_helpers() { ! grep -l -z -E '^rkt-(fetch|unpack)$' /proc/[0-9]*/cmdline; }
 
 # sweep CALLS NAME FETCH…: kills the fetch before each of these calls. What the store has grown to in the end is no more
 # than a fetch that nobody killed leaves.
