@@ -2,30 +2,55 @@
 #include "cli/commands.h"
 #include "cli/out.h"
 
+struct removal {
+	struct store *store;
+	struct pods *pods;
+	int done, stale, failed;
+};
+
 static bool in_use(void *arg, const char *tree) { return pods_use_tree(arg, tree); }
 
-static int rm_one(struct store *store, struct pods *pods, const char *text, struct err *err)
+/* Something of it is still there that nothing accounts for: neither a pod, nor that trees are root's to remove. */
+static bool is_stale(const struct removal *m, const struct image_info *info, bool left)
+{
+	return left && geteuid() == 0 && !(info->tree && pods_use_tree(m->pods, info->tree));
+}
+
+static int rm_one(struct removal *m, const char *text, struct err *err)
 {
 	AUTO(image_info_clear) struct image_info info = {};
 	bool left = false;
 	int r;
 
-	r = store_find(store, text, &info, err);
+	r = store_find(m->store, text, &info, err);
 	if (r >= 0)
-		r = store_remove(store, &info, in_use, pods, &left, err);
+		r = store_remove(m->store, &info, in_use, m->pods, &left, err);
 	if (r < 0)
 		return r;
 	if (left)
-		log_debug("the tree of image \"%s\" stays as long as a pod stands on it", info.id);
+		log_debug("something of image \"%s\" stays, as long as a pod stands on its tree or until rkt gc", info.id);
 	out_line("successfully removed aci for image: \"%s\"", info.id);
+	*(is_stale(m, &info, left) ? &m->stale : &m->done) += 1;
 	return 0;
+}
+
+static int summary(const struct removal *m, struct err *err)
+{
+	if (m->done)
+		log_info("%d image(s) successfully removed", m->done);
+	if (m->stale)
+		log_info("%d image(s) removed but left some stale files", m->stale);
+	if (m->failed)
+		log_info("%d image(s) cannot be removed", m->failed);
+	return m->stale || m->failed ? err_set(err, -ERR_STATE, "error(s) found while removing images") : 0;
 }
 
 static int image_rm_run(struct cli *cli, void *args, char **argv, struct err *err)
 {
 	AUTO(store_close) struct store *store = NULL;
 	AUTO(pods_close) struct pods *pods = NULL;
-	int r, done = 0, failed = 0;
+	struct removal m = {};
+	int r;
 
 	if (!argv[0])
 		return err_set(err, -EINVAL, "must provide at least one image ID");
@@ -34,21 +59,18 @@ static int image_rm_run(struct cli *cli, void *args, char **argv, struct err *er
 		r = pods_open(cli->engine.data_dir, false, &pods, err);
 	if (r < 0)
 		return r;
+	m.store = store;
+	m.pods = pods;
 	for (; *argv; argv++) {
 		AUTO(err_clear) struct err why = {};
 
-		r = rm_one(store, pods, *argv, &why);
-		if (r < 0)
-			out_failure(&why);
-		*(r < 0 ? &failed : &done) += 1;
+		if (rm_one(&m, *argv, &why) >= 0)
+			continue;
+		out_failure(&why);
+		m.failed++;
 	}
 	out_flush(NULL);
-	if (done)
-		log_info("%d image(s) successfully removed", done);
-	if (!failed)
-		return 0;
-	log_info("%d image(s) cannot be removed", failed);
-	return err_set(err, -ERR_STATE, "error(s) found while removing images");
+	return summary(&m, err);
 }
 
 const struct cmd cmd_image_rm = {
