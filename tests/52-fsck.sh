@@ -250,7 +250,7 @@ test_damaged_layer() {
 	ok rkt fsck --check-content
 	layer=$(find "$DATA/cas/blob/sha256" -size +1M -name 'sha256-*' | head -n 1)
 	printf '\x5a' | dd of="$layer" bs=1 seek=5000 conv=notrunc status=none
-	exits 254 rkt fsck --check-content --repair
+	ok rkt fsck --check-content --repair
 	ok rkt fsck --check-content
 	equal 'example.com/probe:1.0.0' "$(rkt image list --no-legend --fields=name | grep -v stage1)" "the images"
 }

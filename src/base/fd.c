@@ -187,6 +187,26 @@ int dir_make_all(int dir_fd, const char *path, mode_t mode)
 	return 0;
 }
 
+bool fd_is_same(int a, int b)
+{
+	struct stat l, r;
+
+	return fstat(a, &l) == 0 && fstat(b, &r) == 0 && l.st_ino == r.st_ino && l.st_dev == r.st_dev;
+}
+
+/* By way of /proc, as AT_EMPTY_PATH took a capability before Linux 6.10; without /proc by that. */
+int fd_link(int fd, int dir_fd, const char *name)
+{
+	char self[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, self, dir_fd, name, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	if (errno == ENOENT && linkat(fd, "", dir_fd, name, AT_EMPTY_PATH) == 0)
+		return 0;
+	return -errno;
+}
+
 int dir_open(int dir_fd, const char *path, int *ret_fd)
 {
 	int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);

@@ -42,6 +42,11 @@ int dir_make(int dir_fd, const char *path, mode_t mode);
 /* Makes every missing directory of the path, each with that very mode. Ours only: follows links. */
 int dir_make_all(int dir_fd, const char *path, mode_t mode);
 
+bool fd_is_same(int a, int b);	/* two descriptors of one file */
+
+/* Gives an open file, which may have none, a (further) name. -EEXIST; -EXDEV and the like: not there. */
+int fd_link(int fd, int dir_fd, const char *name);
+
 int dir_open(int dir_fd, const char *path, int *ret_fd);	/* a directory, no last symlink */
 
 /* Makes a rename or unlink in this directory last over a power cut. */

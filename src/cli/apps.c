@@ -212,6 +212,12 @@ const struct opt app_opts[] = {
 
 const struct opt pull_new_opts[] = { PULL_OPTS("new") }, pull_update_opts[] = { PULL_OPTS("update") };
 
+#define VERIFY_ONDISK(request) \
+	{ "verify-ondisk", 0, OPT_FLAG, AT(request.verify_ondisk), NULL, \
+	  "read all files of the images again, against what was stored" }
+
+const struct opt verify_opts[] = { VERIFY_ONDISK(run), {} };
+
 const struct opt prepare_opts[] = {
 	{ "inherit-env", 0, OPT_FLAG, AT(prepare.inherit_env), NULL,
 	  "give the apps those variables of this environment that they do not set" },
@@ -236,6 +242,7 @@ const struct opt prepare_opts[] = {
 	{ "volume", 0, OPT_CALL, 0, "NAME,kind=KIND,…",
 	  "volume of the pod: NAME,kind=host,source=PATH or NAME,kind=empty",
 	  .call = take_volume },
+	VERIFY_ONDISK(prepare),
 	{}
 };
 

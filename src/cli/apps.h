@@ -21,6 +21,7 @@ extern const struct opt app_opts[];	/* belong to an image, or --mount also to th
 extern const struct opt signature_opts[];	/* the one of them that fetch has */
 extern const struct opt pull_new_opts[], pull_update_opts[];	/* --pull-policy and its old forms */
 extern const struct opt prepare_opts[];	/* making a pod: run and prepare */
+extern const struct opt verify_opts[];	/* of run-prepared; the others have it among those */
 extern const struct opt network_opts[];	/* running one: run and run-prepared */
 
 /* struct cmd.parse of run and prepare, and of fetch, whose images take no arguments. */

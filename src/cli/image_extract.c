@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "cli/commands.h"
 #include "cli/place.h"
+#include "stage0/dependencies.h"
 
 /* image extract writes what one image brings, image render what an app of it would see. */
 
@@ -42,8 +43,10 @@ static int open_place(const char *path, bool overwrite, struct place *ret, struc
 	return r && !overwrite ? err_set(err, -EEXIST, "output directory exists (try --overwrite)") : 0;
 }
 
-static int extract(struct cli *cli, struct store *store, const struct image_info *info, const struct extract_args *a,
-		   const char *path, struct err *err)
+/* layers: NULL for the image's own. */
+static int extract(struct cli *cli, struct store *store, const struct image_info *info,
+		   const struct tree_layer *layers, size_t n, const struct extract_args *a, const char *path,
+		   struct err *err)
 {
 	AUTO(place_close) struct place place = PLACE_NONE;
 	AUTO(close) int unpack_fd = -1, dir_fd = -1;
@@ -59,7 +62,7 @@ static int extract(struct cli *cli, struct store *store, const struct image_info
 		r = dir_open(place.dir_fd, place.temporary, &dir_fd);
 	if (r < 0)
 		return err_sys(err, r, "cannot make a directory beside '%s'", path);
-	r = store_extract(store, unpack_fd, info, dir_fd, a->rootfs_only, err);
+	r = store_extract(store, unpack_fd, info, layers, n, dir_fd, a->rootfs_only, err);
 	if (r < 0)
 		return err_wrap(err, r, "error extracting ACI");
 	return place_commit(&place, a->overwrite, err);
@@ -69,7 +72,8 @@ static int find_and_extract(struct cli *cli, void *args, char **argv, bool rende
 {
 	AUTO(store_close) struct store *store = NULL;
 	AUTO(image_info_clear) struct image_info info = {};
-	AUTO(image_manifest_clear) struct image_manifest manifest = {};
+	struct tree_layer *layers = NULL;
+	size_t n = 0;
 	int r;
 
 	r = store_open(cli->engine.data_dir, STORE_READ, &store, err);
@@ -78,13 +82,11 @@ static int find_and_extract(struct cli *cli, void *args, char **argv, bool rende
 	if (r >= 0)
 		r = store_find(store, argv[0], &info, err);
 	if (r >= 0 && render)
-		r = store_read_manifest(store, &info, &manifest, err);
-	if (r < 0)
-		return r;
-	if (manifest.n_dependencies)
-		return err_set(err, -EOPNOTSUPP, "image \"%s\" has dependencies: they are not supported by this version",
-			       info.name);
-	return extract(cli, store, &info, args, argv[1], err);
+		r = dependencies_layers(&cli->engine, store, &info, &layers, &n, err);
+	if (r >= 0)
+		r = extract(cli, store, &info, layers, n, args, argv[1], err);
+	tree_layers_free(layers, n);
+	return r;
 }
 
 static int image_extract_run(struct cli *cli, void *args, char **argv, struct err *err)

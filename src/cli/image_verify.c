@@ -1,7 +1,23 @@
 #include "cli/commands.h"
 #include "cli/out.h"
+#include "stage0/dependencies.h"
 
-static int verify_one(struct store *store, int unpack_fd, const char *text, struct err *err)
+/* What files are compared with is made of the image's dependencies too. */
+static int verify_image(const struct engine *e, struct store *store, int unpack_fd, const struct image_info *info,
+			bool *ret_had_tree, struct err *err)
+{
+	struct tree_layer *layers = NULL;
+	size_t n = 0;
+	int r;
+
+	r = dependencies_layers(e, store, info, &layers, &n, err);
+	if (r >= 0)
+		r = store_verify(store, unpack_fd, info, layers, n, ret_had_tree, err);
+	tree_layers_free(layers, n);
+	return r;
+}
+
+static int verify_one(const struct engine *e, struct store *store, int unpack_fd, const char *text, struct err *err)
 {
 	AUTO(image_info_clear) struct image_info info = {};
 	bool had_tree = false;
@@ -10,7 +26,7 @@ static int verify_one(struct store *store, int unpack_fd, const char *text, stru
 	r = store_find(store, text, &info, err);
 	if (r < 0)
 		return err_wrap(err, r, "unable to resolve store key for image %s", text);
-	r = store_verify(store, unpack_fd, &info, &had_tree, err);
+	r = verify_image(e, store, unpack_fd, &info, &had_tree, err);
 	if (r < 0)
 		return err_wrap(err, r, "verification failed for image %s", info.id);
 	if (had_tree)
@@ -36,7 +52,7 @@ static int image_verify_run(struct cli *cli, void *args, char **argv, struct err
 	for (; *argv; argv++) {
 		AUTO(err_clear) struct err why = {};
 
-		if (verify_one(store, unpack_fd, *argv, &why) >= 0)
+		if (verify_one(&cli->engine, store, unpack_fd, *argv, &why) >= 0)
 			continue;
 		out_failure(&why);
 		failed++;

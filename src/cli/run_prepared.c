@@ -38,6 +38,8 @@ static int run_prepared_run(struct cli *cli, void *args, char **argv, struct err
 		return err_wrap(err, r, "problem retrieving pod");
 	r = lock_prepared(pods, &pod, a, err);
 	if (r >= 0)
+		r = pod_check_trees(&cli->engine, &pod, &a->run, err);
+	if (r >= 0)
 		r = out_flush(err);
 	if (r < 0)
 		return r;
@@ -47,5 +49,5 @@ static int run_prepared_run(struct cli *cli, void *args, char **argv, struct err
 const struct cmd cmd_run_prepared = {
 	.name = "run-prepared", .args = "UUID", .help = "run a prepared application pod in rkt",
 	.min = 1, .max = 1, .superuser = true, .words = WORDS_PODS,
-	.opts = { network_opts }, .args_size = sizeof(struct pod_args), .run = run_prepared_run,
+	.opts = { network_opts, verify_opts }, .args_size = sizeof(struct pod_args), .run = run_prepared_run,
 };

@@ -85,19 +85,6 @@ static int check_way(const struct visit *v, struct err *err)
 	return 0;
 }
 
-/* What both lists have; NULL is the list of everything. */
-static char **intersection(char *const *a, char *const *b)
-{
-	char **both = NULL;
-
-	if (!a || !b)
-		return strv_copy(a ?: b);
-	for (; *a; a++)
-		if (strv_has(b, *a))
-			strv_add(&both, *a);
-	return both ?: xcalloc(1, sizeof(*both));
-}
-
 static int note_layer(struct walk *w, const struct visit *v, char *const *own, struct err *err)
 {
 	struct tree_layer *l;
@@ -107,7 +94,8 @@ static int note_layer(struct walk *w, const struct visit *v, char *const *own, s
 	w->layers = xreallocarray(w->layers, w->n + 1, sizeof(*w->layers));
 	l = &w->layers[w->n++];
 	*l = (struct tree_layer){
-		.key = xstrndup(v->image->id, IMAGE_KEY_LEN), .whitelist = intersection(own, v->outer),
+		.key = xstrndup(v->image->id, IMAGE_KEY_LEN), .whitelist = strv_copy(own),
+		.outer_whitelist = strv_copy(v->outer),
 	};
 	return 0;
 }

@@ -1,14 +1,17 @@
 #include "stage0/entry.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/proc.h"
 #include "os/mount.h"
 #include "pod/contract.h"
+#include "stage0/tree.h"
 
 /* --- what the manifest says --------------------------------------------- */
 
@@ -73,18 +76,12 @@ int stage1_open_stored_root(const struct engine *e, const struct pod *pod, int *
 {
 	AUTO(free) char *tree = pod_tree_id(pod, NULL);
 	AUTO(store_close) struct store *store = NULL;
-	AUTO(close) int fd = -1;
 	int r;
 
 	if (!tree)
 		return err_set(err, -ERR_NOT_FOUND, "pod \"%s\" names no stage1 in the store", pod->uuid);
 	r = store_open(e->data_dir, STORE_READ, &store, err);
-	if (r >= 0)
-		r = store_open_tree(store, tree, &fd, err);
-	if (r < 0)
-		return r;
-	r = dir_open(fd, "rootfs", ret_fd);
-	return r < 0 ? err_sys(err, r, "cannot open the files of '%s'", tree) : 0;
+	return r < 0 ? r : tree_open(e, store, tree, TREE_TO_READ, ret_fd, err);
 }
 
 int stage1_open_root(const struct engine *e, const struct pod *pod, int *ret_fd, struct err *err)
@@ -98,6 +95,13 @@ int stage1_open_root(const struct engine *e, const struct pod *pod, int *ret_fd,
 	return r < 0 ? err_sys(err, r, "cannot open the stage1 of pod \"%s\"", pod->uuid) : 0;
 }
 
+static bool is_on_index(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == EROFS_SUPER_MAGIC_V1;
+}
+
 int stage1_open_exe(int root_fd, const char *path, int *ret_fd, struct err *err)
 {
 	AUTO(close) int file = path_open_in(root_fd, path, O_PATH), clone = -1;
@@ -105,6 +109,11 @@ int stage1_open_exe(int root_fd, const char *path, int *ret_fd, struct err *err)
 
 	if (file < 0)
 		return err_sys(err, file, "cannot open the stage1's program '%s'", path);
+	/* There is no way to write to such a file. */
+	if (is_on_index(file)) {
+		*ret_fd = TAKE_FD(file);
+		return 0;
+	}
 	r = mount_clone(file, "", false, &clone, err);
 	if (r >= 0)
 		r = mount_set(clone, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, false, err);

@@ -15,6 +15,7 @@ static void planned_image_clear(struct planned_image *image)
 	free(image->app);
 	free(image->manifest);
 	image_info_clear(&image->info);
+	tree_layers_free(image->layers, image->n_layers);
 	close_auto(&image->tree_fd);
 }
 
@@ -136,7 +137,8 @@ static int write_stage1_copy(const struct writer *w, struct err *err)
 	k = dir_open(w->pod_fd, POD_STAGE1_ROOTFS, &fd);
 	if (k < 0)
 		return err_sys(err, k, "cannot open \"%s\"", POD_STAGE1_ROOTFS);
-	k = store_extract(w->store, w->plan->unpack_fd, &w->plan->stage1.info, fd, true, err);
+	k = store_extract(w->store, w->plan->unpack_fd, &w->plan->stage1.info, w->plan->stage1.layers,
+			  w->plan->stage1.n_layers, fd, true, err);
 	return k < 0 ? err_wrap(err, k, "cannot copy the stage1 image") : 0;
 }
 
@@ -170,7 +172,8 @@ static int write_app_copy(const struct writer *w, const struct planned_image *im
 
 	k = open_app_dir(w, image->app, &fd, err);
 	if (k >= 0)
-		k = store_extract(w->store, w->plan->unpack_fd, &image->info, fd, false, err);
+		k = store_extract(w->store, w->plan->unpack_fd, &image->info, image->layers, image->n_layers, fd,
+				  false, err);
 	return k < 0 ? err_wrap(err, k, "cannot copy image \"%s\"", image->info.name) : 0;
 }
 

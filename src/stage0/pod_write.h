@@ -7,6 +7,7 @@ struct planned_image {
 	char *app;			/* NULL: the stage1 */
 	struct image_info info;
 	int tree_fd;			/* the image's tree */
+	struct tree_layer *layers; size_t n_layers;	/* NULL: it has no dependencies */
 	char *manifest;			/* the bytes of the image's manifest */
 	bool verified;			/* whoever vouched for it is still trusted */
 };

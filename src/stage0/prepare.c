@@ -13,6 +13,7 @@
 #include "pod/contract.h"
 #include "stage0/image.h"
 #include "stage0/pod_write.h"
+#include "stage0/tree.h"
 
 /* File systems that overlay cannot write to, by the words that rkt uses for them. */
 static const struct { uint32_t magic; const char *name; } no_upper[] = {
@@ -83,23 +84,17 @@ static int need_unpack(struct preparation *p, struct err *err)
 
 /*
  * The tree that the image became, as an fd, and the manifest that came with it.
- * Whoever is in group rkt may write beside the trees, so a tree is what root
- * made of the very bytes whose hash the image's ID is; where there is none, one
- * is made now. Without overlay it is needed all the same: its manifest is the
- * one to believe, and entry points are executed from it.
+ * Without overlay it is needed all the same: its manifest is the one to
+ * believe, and entry points are executed from it.
  */
-static int need_tree(struct preparation *p, struct planned_image *image, struct err *err)
+static int take_tree(struct preparation *p, struct planned_image *image, bool for_stage1, struct err *err)
 {
-	int k = store_open_image_tree(p->store, &image->info, &image->tree_fd, NULL);
+	const struct tree_need need = {
+		.e = p->e, .store = p->store, .unpack_fd = &p->plan.unpack_fd, .for_stage1 = for_stage1,
+		.verify = p->r->verify_ondisk,
+	};
+	int k = tree_obtain(&need, &image->info, &image->tree_fd, &image->layers, &image->n_layers, err);
 
-	if (k < 0) {
-		free(TAKE(image->info.tree));	/* not this image's, then: it stays as it is */
-		k = need_unpack(p, err);
-		if (k >= 0)
-			k = store_render(p->store, p->plan.unpack_fd, &image->info, NULL, 0, err);
-		if (k >= 0)
-			k = store_open_image_tree(p->store, &image->info, &image->tree_fd, err);
-	}
 	if (k < 0)
 		return k;
 	k = file_read(image->tree_fd, "manifest", MANIFEST_MAX_BYTES, &image->manifest, NULL);
@@ -115,7 +110,7 @@ static int obtain_stage1(struct preparation *p, struct err *err)
 
 	log_debug("stage0: Preparing stage1");
 	k = stage1_obtain(p->e, p->store, &p->r->stage1, &p->plan.stage1.info, err);
-	return k < 0 ? k : need_tree(p, &p->plan.stage1, err);
+	return k < 0 ? k : take_tree(p, &p->plan.stage1, true, err);
 }
 
 /* What follows for an app's image once it is found. m is left empty on failure. */
@@ -127,7 +122,7 @@ static int take_image(struct preparation *p, struct planned_image *image, struct
 	if (p->plan.overlay && str_eq(image->info.id, p->plan.stage1.info.id))
 		return err_set(err, -ERR_BAD_INPUT, "image \"%s\" cannot be the stage1 and an app of one pod",
 			       image->info.name);
-	k = need_tree(p, image, err);
+	k = take_tree(p, image, false, err);
 	return k < 0 ? k : image_manifest_read(image->manifest, strlen(image->manifest), m, err);
 }
 

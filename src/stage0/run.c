@@ -11,6 +11,7 @@
 #include "pod/contract.h"
 #include "stage0/entry.h"
 #include "stage0/run_args.h"
+#include "stage0/tree.h"
 
 #ifndef SYS_close_range
 #define SYS_close_range 436
@@ -60,18 +61,6 @@ static int list_apps(struct launch *l, struct err *err)
 }
 
 /* --- file systems ------------------------------------------------------- */
-
-static int open_lower(struct launch *l, const char *tree, int *ret_fd, struct err *err)
-{
-	AUTO(close) int fd = -1;
-	int r;
-
-	r = store_open_tree(l->store, tree, &fd, err);
-	if (r < 0)
-		return r;
-	r = dir_open(fd, "rootfs", ret_fd);
-	return r < 0 ? err_sys(err, r, "cannot open the files of '%s'", tree) : 0;
-}
 
 /* overlay/TREE/{upper,work}[/APP], which preparing made with the owner and mode of the image's root. */
 static int open_layer(const char *tree, const char *kind, const char *app, int *ret_fd, struct err *err)
@@ -136,7 +125,7 @@ static int make_app_root(struct launch *l, const char *app, int target, int *ret
 	}
 	if (!tree)
 		return err_set(err, -ERR_NOT_FOUND, "no tree is known of it");
-	r = open_lower(l, tree, &lower, err);
+	r = tree_open(l->engine, l->store, tree, TREE_TO_MOUNT, &lower, err);
 	if (r >= 0)
 		r = open_layer(tree, "upper", app, &upper, err);
 	if (r >= 0)
@@ -195,7 +184,7 @@ static int open_stage1(struct launch *l, char **ret_tree, struct err *err)
 
 	r = store_open(l->engine->data_dir, STORE_READ, &l->store, err);
 	if (r >= 0 && tree)
-		r = open_lower(l, tree, &l->tree_fd, err);
+		r = tree_open(l->engine, l->store, tree, TREE_TO_MOUNT, &l->tree_fd, err);
 	if (r < 0)
 		return r;
 	if (l->overlay && !tree)

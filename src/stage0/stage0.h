@@ -91,7 +91,7 @@ struct prepare_request {
 	const char *pod_manifest;		/* --pod-manifest FILE */
 	struct stage1_choice stage1;
 	enum pull_policy policy;
-	bool inherit_env, no_overlay;
+	bool inherit_env, no_overlay, verify_ondisk;
 	const char *uuid_file_save;
 };
 
@@ -115,9 +115,16 @@ struct run_request {
 	char **dns, **dns_search, **dns_opt, **hosts_entries;
 	const char *dns_domain;
 	enum profile profile;
+	bool verify_ondisk;
 };
 /* Checks that need no pod, so that nothing is left when they fail. */
 int run_request_check(const struct run_request *r, struct err *err);
+
+/*
+ * For a pod that was prepared: sees to it that this kernel can use its trees, and with verify_ondisk reads all files
+ * of its images again, against what was stored.
+ */
+int pod_check_trees(const struct engine *e, const struct pod *pod, const struct run_request *r, struct err *err);
 
 /*
  * Becomes the pod: moves it to "run", mounts its trees in a mount namespace of

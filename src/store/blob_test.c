@@ -37,20 +37,6 @@ static int start(struct place *p, const char *key, const char *text, struct blob
 	return blob_add_finish(*ret, digests, err);
 }
 
-/* Adds a text under its SHA-256 and gives the digest as OCI writes it. */
-static char *put(struct place *p, const char *text)
-{
-	AUTO(blob_add_free) struct blob_add *b = NULL;
-	struct blob_digests digests;
-	char *digest;
-
-	assert_int_equal(start(p, NULL, text, &b, &digests, NULL), 0);
-	assert_int_equal(blob_add_commit(b, digests.sha256, NULL), 0);
-	digest = xstrdup(digests.sha256);
-	digest[6] = ':';
-	return digest;
-}
-
 static void both_hashes(void **state)
 {
 	struct place *p = *state;
@@ -155,33 +141,19 @@ static void no_links_on_the_way(void **state)
 	assert_int_equal(access(kept, F_OK), 0);
 }
 
-/* An image of the given layers' digests. */
-static int add(struct place *p, const char *name, const char *id, const char *const *layers, struct image_info *info,
-	       struct err *err)
+/* An image of layers of these texts. */
+static int add(struct place *p, const char *name, const char *const *texts, struct image_info *info, struct err *err)
 {
-	AUTO(free) char *manifest = xasprintf("{\"layers of\":\"%s\"}", name);
+	struct buf layers[4] = {};
+	size_t n = 0;
+	int r;
 
-	*info = (struct image_info){
-		.id = xstrdup(id), .name = xstrdup(name), .format = xstrdup("oci"), .digest = put(p, manifest),
-		.config_digest = put(p, "{}"), .source = xstrdup("docker://example.com/x"),
-		.etag = xstrdup("\"e\""), .last_modified = xstrdup("yesterday"), .max_age = 60, .checked = 1,
-	};
-	for (; *layers; layers++) {
-		AUTO(free) char *key = put(p, *layers);
-
-		key[6] = '-';
-		strv_add(&info->layers, key);
-	}
-	return store_add_image(p->store, p->unpack_fd, info, "{\"appc\":1}", false, err);
-}
-
-static char *id_of(char digit)
-{
-	char *id = xcalloc(1, IMAGE_ID_LEN + 1);
-
-	memcpy(id, "sha512-", 7);
-	memset(id + 7, digit, IMAGE_ID_LEN - 7);
-	return id;
+	for (; texts[n]; n++)
+		buf_adds(&layers[n], texts[n]);
+	r = place_add_oci(p, name, layers, n, false, info, err);
+	while (n)
+		buf_clear(&layers[--n]);
+	return r;
 }
 
 static void add_oci_image(void **state)
@@ -190,9 +162,16 @@ static void add_oci_image(void **state)
 	struct place *p = *state;
 	AUTO(image_info_clear) struct image_info info = {}, found = {}, copy = {};
 	AUTO(err_clear) struct err err = {};
-	AUTO(free) char *id = id_of('a'), *text = NULL;
+	AUTO(free) char *text = NULL;
+	struct stat st;
+	int64_t size = 0;
 
-	assert_int_equal(add(p, "example.com/a", id, layers, &info, &err), 0);
+	assert_int_equal(add(p, "example.com/a", layers, &info, &err), 0);
+	info.etag = xstrdup("\"e\"");
+	info.last_modified = xstrdup("yesterday");
+	info.max_age = 60;
+	info.checked = 1;
+	assert_int_equal(facts_save(p->store, &info, &err), 0);
 	assert_int_equal(store_find(p->store, "example.com/a", &found, &err), 0);
 	assert_string_equal(found.format, "oci");
 	assert_string_equal(found.digest, info.digest);
@@ -203,12 +182,27 @@ static void add_oci_image(void **state)
 	assert_string_equal(found.last_modified, "yesterday");
 	assert_true(found.max_age == 60 && found.checked == 1 && found.import_time > 0);
 	/* Each blob once: both documents and two layers. */
-	assert_int_equal(found.size, strlen("{\"layers of\":\"example.com/a\"}") + strlen("{}") + 6);
+	for (char **keys = image_blobs(&found), **key = keys;; key++) {
+		AUTO(close) int fd = -1;
+
+		if (!*key) {
+			assert_int_equal(key - keys, 4);
+			strv_free(keys);
+			break;
+		}
+		assert_int_equal(store_open_key(p->store, *key, &fd, &err), 0);
+		assert_int_equal(fstat(fd, &st), 0);
+		size += st.st_size;
+	}
+	assert_int_equal(found.size, size);
+	assert_string_equal(label_get(found.labels, found.n_labels, "version"), "1");
+	assert_string_equal(label_get(found.labels, found.n_labels, "arch"), "amd64");
 	copy = image_info_copy(&found);
 	assert_string_equal(copy.layers[1], found.layers[1]);
 	assert_int_equal(copy.last_used, found.last_used);
 	assert_int_equal(store_read_manifest_text(p->store, &found, &text, &err), 0);
-	assert_string_equal(text, "{\"appc\":1}");
+	assert_non_null(strstr(text, "\"exec\":[\"/x\"]"));
+	assert_non_null(strstr(text, found.digest));
 }
 
 static void find_by_digest(void **state)
@@ -216,25 +210,26 @@ static void find_by_digest(void **state)
 	static const char *const layers[] = { "one", NULL };
 	struct place *p = *state;
 	AUTO(image_info_clear) struct image_info a = {}, b = {};
-	AUTO(free) char *id_a = id_of('a'), *id_b = id_of('b'), *dashed = NULL, *as_digest = id_of('a');
+	AUTO(free) char *dashed = NULL, *as_digest = NULL;
 	AUTO(err_clear) struct err err = {};
 	struct image_info none;
 	const char *words[4];
 
-	assert_int_equal(add(p, "example.com/a", id_a, layers, &a, &err), 0);
-	assert_int_equal(add(p, "example.com/b", id_b, layers, &b, &err), 0);
+	assert_int_equal(add(p, "example.com/a", layers, &a, &err), 0);
+	assert_int_equal(add(p, "example.com/b", layers, &b, &err), 0);
+	as_digest = xstrdup(a.id);
 	dashed = xstrndup(a.digest, 20);
 	dashed[6] = '-';
 	as_digest[6] = ':';
 	words[0] = a.digest;
 	words[1] = dashed;
 	words[2] = as_digest;
-	words[3] = id_a;
+	words[3] = a.id;
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		AUTO(image_info_clear) struct image_info found = {};
 
 		assert_int_equal(store_find(p->store, words[i], &found, &err), 0);
-		assert_string_equal(found.id, id_a);
+		assert_string_equal(found.id, a.id);
 	}
 	assert_int_equal(store_find(p->store, "sha256:00000000", &none, &err), -ERR_NOT_FOUND);
 	assert_int_equal(store_find(p->store, "sha256:0", &none, &err), -ERR_BAD_INPUT);
@@ -248,23 +243,21 @@ static void measured(void **state)
 	static const char *const both[] = { "shared", "of a", NULL }, *const only[] = { "shared", NULL };
 	struct place *p = *state;
 	AUTO(image_info_clear) struct image_info a = {}, b = {};
-	AUTO(free) char *id_a = id_of('a'), *id_b = id_of('b');
 	struct image_info list[3];
-	struct image_info aci = { .id = id_of('c'), .size = 1000, .tree_size = 24 };
-	int64_t documents = (int64_t)(strlen("{\"layers of\":\"example.com/a\"}"));
+	struct image_info aci = { .id = xcalloc(1, IMAGE_ID_LEN + 1), .size = 1000, .tree_size = 24 };
 
-	assert_int_equal(add(p, "example.com/a", id_a, both, &a, NULL), 0);
-	assert_int_equal(add(p, "example.com/b", id_b, only, &b, NULL), 0);
+	memset(aci.id, 'c', IMAGE_ID_LEN);
+	assert_int_equal(add(p, "example.com/a", both, &a, NULL), 0);
+	assert_int_equal(add(p, "example.com/b", only, &b, NULL), 0);
 	list[0] = a;
 	list[1] = b;
 	list[2] = aci;
 	store_measure(p->store, list, 3);
-	/* The configuration "{}" and "shared" are both's. */
-	assert_int_equal(list[0].disk_size, documents + 1 + 3 + 4);
-	assert_int_equal(list[1].disk_size, documents + 1 + 3);
+	assert_int_equal(list[0].disk_size, a.size - 3);
+	assert_int_equal(list[1].disk_size, b.size - 3);
 	assert_int_equal(list[2].disk_size, 1024);
 	store_measure(p->store, list, 1);
-	assert_int_equal(list[0].disk_size, documents + 2 + 6 + 4);
+	assert_int_equal(list[0].disk_size, a.size);
 	free(aci.id);
 }
 
@@ -274,12 +267,12 @@ static void refused_facts(void **state)
 	static const char *const layers[] = { "one", NULL };
 	struct place *p = *state;
 	AUTO(image_info_clear) struct image_info good = {};
-	AUTO(free) char *id = id_of('a'), *many = NULL;
+	AUTO(free) char *gone = NULL;
 	AUTO(err_clear) struct err err = {};
 	char *bad_layers[] = { (char *)"../../lock", NULL };
 	struct image_info bad[10];
 
-	assert_int_equal(add(p, "example.com/a", id, layers, &good, &err), 0);
+	assert_int_equal(add(p, "example.com/a", layers, &good, &err), 0);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		bad[i] = good;
 	bad[0].format = NULL;
@@ -300,7 +293,7 @@ static void refused_facts(void **state)
 	/* One whose blob is not there. */
 	bad[0] = good;
 	bad[0].digest = xasprintf("sha256:%064d", 1);
-	many = bad[0].digest;
+	gone = bad[0].digest;
 	assert_int_equal(store_add_image(p->store, p->unpack_fd, &bad[0], "{}", false, &err), -ERR_NOT_FOUND);
 }
 
@@ -315,13 +308,13 @@ static void shared_layers_stay(void **state)
 	static const char *const first[] = { "base", "one", NULL }, *const second[] = { "base", "two", NULL };
 	struct place *p = *state;
 	AUTO(image_info_clear) struct image_info a = {}, b = {};
-	AUTO(free) char *id_a = id_of('a'), *id_b = id_of('b'), *orphan = NULL;
+	AUTO(free) char *orphan = NULL;
 	AUTO(err_clear) struct err err = {};
 	bool left;
 
-	assert_int_equal(add(p, "example.com/a", id_a, first, &a, &err), 0);
-	assert_int_equal(add(p, "example.com/b", id_b, second, &b, &err), 0);
-	orphan = put(p, "nobody's");
+	assert_int_equal(add(p, "example.com/a", first, &a, &err), 0);
+	assert_int_equal(add(p, "example.com/b", second, &b, &err), 0);
+	orphan = place_put(p, "nobody's", 8, NULL);
 	orphan[6] = '-';
 	/* Whoever fetches holds the shared lock: what was just published stays. */
 	assert_int_equal(store_sweep(p->store, NULL, NULL, &err), 0);
@@ -416,7 +409,7 @@ static void sixteen(void **state)
 			if (!there) {
 				struct place mine = { .path = p->path, .store = s, .unpack_fd = p->unpack_fd };
 
-				free(put(&mine, "hello\n"));
+				free(place_put(&mine, "hello\n", 6, NULL));
 			}
 			store_unlock_blob(s, hello256, &fd);
 			_exit(there);

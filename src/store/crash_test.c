@@ -8,41 +8,14 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
-#include "store/store.h"
 #include "store/tar_build.h"
+#include "store/test_place.h"
 
 /*
  * Dies at each point where a change becomes visible, then looks at what is
  * left: the image is whole or absent, a sweep leaves nothing over, and doing
  * it again works. Only in builds with -Dcrash_points=true.
  */
-struct place {
-	char *path;
-	int unpack_fd;
-};
-
-static int make_place(void **state)
-{
-	struct place *p = xcalloc(1, sizeof(*p));
-
-	/* In memory where that is possible: every import syncs the whole file system. */
-	p->path = name_random(access("/dev/shm", W_OK) == 0 ? "/dev/shm/rkt-crash" : "/tmp/rkt-crash");
-	p->unpack_fd = open(RKT_UNPACK, O_PATH | O_CLOEXEC);
-	*state = p;
-	return p->unpack_fd < 0 ? -1 : 0;
-}
-
-static int drop_place(void **state)
-{
-	struct place *p = *state;
-
-	close(p->unpack_fd);
-	tree_remove(AT_FDCWD, p->path);
-	free(p->path);
-	free(p);
-	return 0;
-}
-
 static int add_image(struct place *p)
 {
 	AUTO(image_info_clear) struct image_info info = { .name = xstrdup("example.com/t") };
@@ -81,48 +54,54 @@ static int remove_image(struct place *p)
 	return r < 0 ? r : store_remove(store, &info, NULL, NULL, NULL, NULL);
 }
 
-static const char manifest_id[] = "sha512-"
-	"8d1c6c3e8b3cc0b6c9c5d0ec6ab9a9f17c3a3f0a57f6dcb6a5d3b7a5bd9d7e2f"
-	"8d1c6c3e8b3cc0b6c9c5d0ec6ab9a9f17c3a3f0a57f6dcb6a5d3b7a5bd9d7e2f";
-
-/* An image of the texts as its blobs: its manifest, its configuration and a layer. */
+/* An OCI image of two layers. Once more in a process that knows nothing of it yet. */
 static int add_layered(struct place *p)
 {
-	static const char *const texts[] = { "manifest", "config", "layer" };
-	AUTO(image_info_clear) struct image_info info = {
-		.id = xstrdup(manifest_id), .name = xstrdup("example.com/t"), .format = xstrdup("oci"),
-	};
-	AUTO(store_close) struct store *store = NULL;
-	char *keys[ARRAY_LEN(texts)] = {};
+	AUTO(image_info_clear) struct image_info info = {};
+	struct place mine = { .path = p->path, .unpack_fd = p->unpack_fd };
+	struct buf layers[2] = {};
 	int r;
 
-	r = store_open(p->path, STORE_WRITE, &store, NULL);
-	for (size_t i = 0; i < ARRAY_LEN(texts) && r >= 0; i++) {
-		AUTO(blob_add_free) struct blob_add *b = NULL;
-		struct blob_digests digests;
-		int fd;
+	for (size_t i = 0; i < ARRAY_LEN(layers); i++) {
+		AUTO(free) char *name = xasprintf("file%zu", i);
 
-		r = blob_add_start(store, p->unpack_fd, NULL, &b, &fd, NULL);
-		if (r < 0)
-			break;
-		r = fd_write_all(fd, texts[i], strlen(texts[i]));
-		close(fd);
-		if (r >= 0)
-			r = blob_add_finish(b, &digests, NULL);
-		if (r >= 0)
-			r = blob_add_commit(b, digests.sha256, NULL);
-		keys[i] = xstrdup(digests.sha256);
+		tar_add(&layers[i], &(struct tar_header){ .name = name, .type = '0', .data = "x" });
+		tar_end(&layers[i]);
 	}
-	if (r >= 0) {
-		keys[0][6] = keys[1][6] = ':';
-		info.digest = TAKE(keys[0]);
-		info.config_digest = TAKE(keys[1]);
-		strv_take(&info.layers, TAKE(keys[2]));
-		r = store_add_image(store, p->unpack_fd, &info, TEST_MANIFEST, false, NULL);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		free(keys[i]);
+	r = store_open(p->path, STORE_WRITE, &mine.store, NULL);
+	if (r >= 0)
+		r = place_add_oci(&mine, "example.com/t", layers, ARRAY_LEN(layers), geteuid() == 0, &info, NULL);
+	store_close(mine.store);
+	for (size_t i = 0; i < ARRAY_LEN(layers); i++)
+		buf_clear(&layers[i]);
 	return r;
+}
+
+static int find_it(struct place *p, struct store **ret, struct image_info *info)
+{
+	int r;
+
+	r = store_open(p->path, STORE_WRITE, ret, NULL);
+	return r < 0 ? r : store_find(*ret, "example.com/t", info, NULL);
+}
+
+static int render_it(struct place *p)
+{
+	AUTO(image_info_clear) struct image_info info = {};
+	AUTO(store_close) struct store *store = NULL;
+	int r = find_it(p, &store, &info);
+
+	free(TAKE(info.tree));
+	return r < 0 ? r : store_render(store, p->unpack_fd, &info, NULL, 0, NULL);
+}
+
+static int add_files(struct place *p)
+{
+	AUTO(image_info_clear) struct image_info info = {};
+	AUTO(store_close) struct store *store = NULL;
+	int r = find_it(p, &store, &info);
+
+	return r < 0 ? r : store_add_files(store, p->unpack_fd, &info, NULL, 0, NULL);
 }
 
 /* Runs one of the above in a child that must be killed at the point. */
@@ -156,61 +135,109 @@ static size_t count_files(const char *path)
 	return n;
 }
 
-/* Whole or absent, and nothing besides after a sweep. Returns whether it is there. */
-static bool check_layered(struct place *p)
+/* How many files the tree has: an index, or one file for each of the image's. */
+static size_t tree_files(struct store *store, const struct image_info *info, size_t n_blobs)
 {
-	AUTO(image_info_clear) struct image_info info = {};
-	AUTO(store_close) struct store *store = NULL;
-	AUTO(free) char *cas = xasprintf("%s/cas", p->path);
-	int r;
+	AUTO(close) int tree_fd = -1;
+	bool sealed;
 
-	assert_int_equal(store_open(p->path, STORE_WRITE, &store, NULL), 0);
-	assert_int_equal(store_sweep(store, NULL, NULL, NULL), 0);
-	r = store_find(store, "example.com/t", &info, NULL);
-	assert_true(r >= 0 || r == -ERR_NOT_FOUND);
-	if (r >= 0)
-		assert_true(store_has_blob(store, info.layers[0]));
-	/* The lock; three blobs, manifest, name and facts. */
-	assert_int_equal(count_files(cas), 1 + (r >= 0 ? 6 : 0));
-	return r >= 0;
+	if (!info->tree)
+		return 0;
+	assert_int_equal(store_open_tree(store, info->tree, &tree_fd, NULL), 0);
+	/* layers, manifest, image, rendered; index and links to the blobs; the files */
+	if (store_tree_is_mounted(tree_fd, &sealed))
+		return 4 + 1 + n_blobs;
+	return 4 + n_blobs + (faccessat(tree_fd, "index", F_OK, 0) == 0 ? 1 + n_blobs : 0);
 }
 
-/* The same of an ACI. */
+/* Whole or absent, and nothing besides after a sweep. Returns whether it is there. */
 static bool check(struct place *p)
 {
 	AUTO(image_info_clear) struct image_info info = {};
 	AUTO(store_close) struct store *store = NULL, *sweeper = NULL;
 	AUTO(free) char *cas = xasprintf("%s/cas", p->path);
+	size_t n_blobs;
 	int r;
 
 	assert_int_equal(store_open(p->path, STORE_WRITE, &sweeper, NULL), 0);
 	assert_int_equal(store_sweep(sweeper, NULL, NULL, NULL), 0);
 	assert_int_equal(store_open(p->path, STORE_WRITE, &store, NULL), 0);
 	r = store_find(store, "example.com/t", &info, NULL);
-	if (r >= 0)
-		assert_int_equal(store_verify(store, p->unpack_fd, &info, NULL, NULL), 0);
-	else
+	if (r < 0) {
 		assert_int_equal(r, -ERR_NOT_FOUND);
-	/* The lock; blob, manifest, name and facts; in the tree manifest, image, rendered and the file. */
-	assert_int_equal(count_files(cas), 1 + (r >= 0 ? 4 + (geteuid() == 0 ? 4 : 0) : 0));
-	return r >= 0;
+		assert_int_equal(count_files(cas), 1);		/* the lock */
+		return false;
+	}
+	assert_int_equal(store_verify(store, p->unpack_fd, &info, NULL, 0, NULL, NULL), 0);
+	n_blobs = info.format ? strv_len(info.layers) : 1;
+	/* The lock; blobs, documents, manifest, name and facts; what the tree has. */
+	assert_int_equal(count_files(cas), 1 + n_blobs + (info.format ? 2 : 0) + 3 + tree_files(store, &info, n_blobs));
+	return true;
 }
 
-static void while_adding(void **state)
+/* Those of root's trees, and of them those of an index, are not for everybody. */
+static bool applies(struct place *p, const char *point)
 {
-	static const char *const points[] = { "cas-rename", "tree-rename", "name-link", "facts-rename" };
-	struct place *p = *state;
+	bool is_index = store_backend(p->store) != TREE_FILES;
+
+	if (str_eq(point, "tree-link") || str_eq(point, "tree-seal") || str_eq(point, "files-rename"))
+		return is_index;
+	return geteuid() == 0 || !str_starts(point, "tree-");
+}
+
+static void while_adding_by(struct place *p, int (*add)(struct place *))
+{
+	static const char *const points[] = {
+		"cas-rename", "tree-link", "tree-seal", "tree-rename", "name-link", "facts-rename",
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(points); i++) {
-		if (geteuid() && str_eq(points[i], "tree-rename"))
+		if (!applies(p, points[i]))
 			continue;
-		crash(p, points[i], add_image);
+		crash(p, points[i], add);
 		assert_false(check(p));
-		assert_int_equal(add_image(p), 0);
+		assert_int_equal(add(p), 0);
 		assert_true(check(p));
-		/* Once more over an image that is there: it stays. */
-		crash(p, points[i], add_image);
+		/* Once more over an image that is there: it stays. A layered one has its tree already. */
+		if (add == add_image || !str_starts(points[i], "tree-")) {
+			crash(p, points[i], add);
+			assert_true(check(p));
+		}
+		assert_int_equal(remove_image(p), 0);
+		assert_false(check(p));
+	}
+}
+
+static void while_adding(void **state) { while_adding_by(*state, add_image); }
+static void while_adding_layers(void **state) { while_adding_by(*state, add_layered); }
+
+static void while_rendering(void **state)
+{
+	static const char *const points[] = { "tree-link", "tree-seal", "tree-rename", "facts-rename" };
+	struct place *p = *state;
+
+	if (geteuid())
+		skip();
+	for (size_t i = 0; i < ARRAY_LEN(points); i++) {
+		AUTO(free) char *trees = xasprintf("%s/cas/tree", p->path);
+
+		if (!applies(p, points[i]))
+			continue;
+		assert_int_equal(add_layered(p), 0);
+		/* As where nobody rendered it yet. */
+		assert_int_equal(tree_remove(AT_FDCWD, trees), 0);
+		assert_int_equal(dir_make(AT_FDCWD, trees, 0700), 0);
+		crash(p, points[i], render_it);
+		assert_int_equal(render_it(p), 0);
 		assert_true(check(p));
+		if (applies(p, "files-rename")) {
+			crash(p, "files-rename", add_files);
+			assert_true(check(p));
+			crash(p, "facts-rename", add_files);
+			assert_true(check(p));
+			assert_int_equal(add_files(p), 0);
+			assert_true(check(p));
+		}
 		assert_int_equal(remove_image(p), 0);
 		assert_false(check(p));
 	}
@@ -222,44 +249,32 @@ static void while_removing(void **state)
 		const char *point;
 		bool there;
 	} points[] = { { "facts-unlink", true }, { "tree-remove", false }, { "blob-unlink", false } };
+	int (*const adds[])(struct place *) = { add_image, add_layered };
 	struct place *p = *state;
 
-	for (size_t i = 0; i < ARRAY_LEN(points); i++) {
-		if (geteuid() && str_eq(points[i].point, "tree-remove"))
+	for (size_t i = 0; i < ARRAY_LEN(points) * ARRAY_LEN(adds); i++) {
+		const char *point = points[i / ARRAY_LEN(adds)].point;
+		bool there = points[i / ARRAY_LEN(adds)].there;
+
+		if (!applies(p, point))
 			continue;
-		assert_int_equal(add_image(p), 0);
-		crash(p, points[i].point, remove_image);
-		assert_int_equal(check(p), points[i].there);
-		if (points[i].there)
+		assert_int_equal(adds[i % ARRAY_LEN(adds)](p), 0);
+		crash(p, point, remove_image);
+		assert_int_equal(check(p), there);
+		if (there)
 			assert_int_equal(remove_image(p), 0);
 		assert_false(check(p));
 	}
 }
 
-static void while_adding_layers(void **state)
-{
-	static const char *const points[] = { "cas-rename", "name-link", "facts-rename" };
-	struct place *p = *state;
-
-	for (size_t i = 0; i < ARRAY_LEN(points); i++) {
-		crash(p, points[i], add_layered);
-		assert_false(check_layered(p));
-		assert_int_equal(add_layered(p), 0);
-		assert_true(check_layered(p));
-		crash(p, points[i], add_layered);
-		assert_true(check_layered(p));
-		crash(p, "blob-unlink", remove_image);
-		assert_false(check_layered(p));
-	}
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(while_adding, make_place, drop_place),
-		cmocka_unit_test_setup_teardown(while_removing, make_place, drop_place),
-		cmocka_unit_test_setup_teardown(while_adding_layers, make_place, drop_place),
-	};
+#define TESTS(make)                                                                                              \
+	cmocka_unit_test_setup_teardown(while_adding, make, place_drop),                                          \
+	cmocka_unit_test_setup_teardown(while_adding_layers, make, place_drop),                                   \
+	cmocka_unit_test_setup_teardown(while_rendering, make, place_drop),                                       \
+	cmocka_unit_test_setup_teardown(while_removing, make, place_drop)
+	const struct CMUnitTest tests[] = { TESTS(place_make), TESTS(place_make_on_disk) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "base/crash.h"
 #include "base/fd.h"
 #include "base/human.h"
+#include "spec/oci.h"
 
 #define AT(member) offsetof(struct image_info, member)
 static const struct json_field facts_fields[] = {
@@ -60,18 +61,6 @@ static bool id_fits(const char *id, const char *key)
 	return id && strlen(id) == IMAGE_ID_LEN && image_id_check(id, NULL) >= 0 && (!key || str_starts(id, key));
 }
 
-static bool hex_digits(const char *s, size_t n)
-{
-	return strspn(s, "0123456789abcdef") == n && !s[n];
-}
-
-/* "sha256:…" or "sha512:…" */
-static bool digest_valid(const char *s)
-{
-	return s && ((str_starts(s, "sha256:") && hex_digits(s + 7, 64)) ||
-		     (str_starts(s, "sha512:") && hex_digits(s + 7, 128)));
-}
-
 static int oci_check(const struct image_info *i, struct err *err)
 {
 	if (!i->format)
@@ -79,7 +68,8 @@ static int oci_check(const struct image_info *i, struct err *err)
 			? err_set(err, -ERR_BAD_INPUT, "it has layers, but no format") : 0;
 	if (!str_eq(i->format, "oci"))
 		return err_set(err, -ERR_BAD_INPUT, "its format is not known");
-	if (!digest_valid(i->digest) || !digest_valid(i->config_digest))
+	if (!i->digest || !oci_digest_valid(i->digest) || !i->config_digest ||
+	    !oci_digest_valid(i->config_digest))
 		return err_set(err, -ERR_BAD_INPUT, "a digest is none");
 	for (char **layer = i->layers; layer && *layer; layer++)
 		if (!store_blob_valid(*layer))
@@ -111,15 +101,6 @@ int facts_check(const struct image_info *i, const char *key, struct err *err)
 	return oci_check(i, err);
 }
 
-/* Which blob has the bytes of this digest. */
-static char *digest_key(const char *digest)
-{
-	char *key = xstrndup(digest, IMAGE_KEY_LEN);
-
-	*strchr(key, ':') = '-';
-	return key;
-}
-
 char **image_blobs(const struct image_info *info)
 {
 	char **blobs = NULL;
@@ -128,8 +109,8 @@ char **image_blobs(const struct image_info *info)
 		strv_take(&blobs, store_key(info->id));
 		return blobs;
 	}
-	strv_take(&blobs, digest_key(info->digest));
-	strv_take(&blobs, digest_key(info->config_digest));
+	strv_take(&blobs, oci_digest_key(info->digest));
+	strv_take(&blobs, oci_digest_key(info->config_digest));
 	for (char **layer = info->layers; layer && *layer; layer++)
 		if (!strv_has(blobs, *layer))
 			strv_add(&blobs, *layer);

@@ -9,6 +9,7 @@
 #include "store/facts.h"
 #include "store/leftover.h"
 #include "store/names.h"
+#include "store/tree.h"
 
 /*
  * The kinds:
@@ -208,8 +209,6 @@ static bool has_name(struct store *s, const struct image_info *info)
 
 /* --- trees --------------------------------------------------------------------------- */
 
-enum { KEY_FILE_MAX = 256, LAYERS_FILE_MAX = 1 << 20 };
-
 static bool is_file(int dir_fd, const char *name, int64_t *ret_size)
 {
 	struct stat st;
@@ -223,23 +222,19 @@ static bool is_file(int dir_fd, const char *name, int64_t *ret_size)
 /* Each archive that the index points into must be there, as long as its blob. */
 static const char *lack_of_layers(struct store *s, int tree_fd)
 {
-	AUTO(free) char *text = NULL;
-	AUTO(strv_free) char **keys = NULL;
+	AUTO(tree_record_clear) struct tree_record record = {};
 
-	if (file_read(tree_fd, "layers", LAYERS_FILE_MAX, &text, NULL) < 0)
-		return "its list of layers cannot be read";
-	keys = strv_split(text, '\n');
-	for (size_t i = 0; keys[i] && *keys[i]; i++) {
+	if (tree_record_read(tree_fd, &record, NULL) < 0 || !record.index)
+		return "its list of layers makes no sense";
+	for (size_t i = 0; i < strv_len(record.layers); i++) {
 		AUTO(free) char *name = xasprintf("%zu", i);
 		AUTO(close) int fd = -1;
 		int64_t size = 0;
 		struct stat st;
 
-		if (!store_blob_valid(keys[i]))
-			return "its list of layers makes no sense";
 		if (!is_file(tree_fd, name, &size))
 			return "one of its layers is missing";
-		if (store_open_key(s, keys[i], &fd, NULL) >= 0 && fstat(fd, &st) == 0 && st.st_size != size)
+		if (store_open_key(s, record.layers[i], &fd, NULL) >= 0 && fstat(fd, &st) == 0 && st.st_size != size)
 			return "one of its layers is not as long as the blob";
 	}
 	return NULL;
@@ -252,11 +247,10 @@ static const char *lack_of_files(struct store *s, int tree_fd)
 
 	if (!is_file(tree_fd, "manifest", &size))
 		return "its manifest is missing";
-	if (dir_open(tree_fd, "rootfs", &root_fd) >= 0)
-		return NULL;
-	if (!is_file(tree_fd, "index", &size) || !size)
-		return "it has neither files nor an index of them";
-	return lack_of_layers(s, tree_fd);
+	if (dir_open(tree_fd, "rootfs", &root_fd) < 0)
+		return tree_is_index(tree_fd) ? "it has no place to mount its index on"
+					      : "it has neither files nor an index of them";
+	return tree_is_index(tree_fd) ? lack_of_layers(s, tree_fd) : NULL;
 }
 
 /* What is wrong with the tree that the image names; NULL: nothing. */

@@ -12,40 +12,18 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "store/facts.h"
+#include "store/tar_build.h"
 #include "store/test_place.h"
-
-#define MANIFEST "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"example.com/a\"}"
-
-static char *put(struct place *p, const char *text)
-{
-	AUTO(blob_add_free) struct blob_add *b = NULL;
-	struct blob_digests digests;
-	int fd;
-
-	assert_int_equal(blob_add_start(p->store, p->unpack_fd, NULL, &b, &fd, NULL), 0);
-	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
-	close(fd);
-	assert_int_equal(blob_add_finish(b, &digests, NULL), 0);
-	assert_int_equal(blob_add_commit(b, digests.sha256, NULL), 0);
-	return xstrdup(digests.sha256);
-}
-
-static char *digest(char *key)
-{
-	key[6] = ':';
-	return key;
-}
 
 /* An image of one layer; every call makes the same. Opens the store anew, since adding keeps it from being swept. */
 static void add_image(struct place *p, struct image_info *info)
 {
+	struct buf layer = {};
+
 	image_info_clear(info);
-	*info = (struct image_info){
-		.id = xasprintf("sha512-%0128d", 7), .name = xstrdup("example.com/a"), .format = xstrdup("oci"),
-		.digest = digest(put(p, "manifest")), .config_digest = digest(put(p, "config")),
-	};
-	strv_take(&info->layers, put(p, "layer"));
-	assert_int_equal(store_add_image(p->store, p->unpack_fd, info, MANIFEST, false, NULL), 0);
+	buf_adds(&layer, "layer");
+	assert_int_equal(place_add_oci(p, "example.com/a", &layer, 1, false, info, NULL), 0);
+	buf_clear(&layer);
 	store_close(p->store);
 	assert_int_equal(store_open(p->path, STORE_WRITE, &p->store, NULL), 0);
 }
@@ -201,6 +179,33 @@ static void tree_lost(void **state)
 	assert_true(!now.tree_size && now.last_used == info.last_used);
 }
 
+/* An index is of no use without what it points into. */
+static void index_lacking(void **state)
+{
+	struct place *p = *state;
+	struct buf layer = {};
+
+	if (geteuid() || store_backend(p->store) == TREE_FILES)
+		skip();
+	tar_add(&layer, &(struct tar_header){ .name = "f", .type = '0', .data = "x" });
+	tar_end(&layer);
+	for (int i = 0; i < 2; i++) {
+		AUTO(image_info_clear) struct image_info new = {};
+		AUTO(free) char *part = NULL;
+
+		assert_int_equal(place_add_oci(p, "example.com/a", &layer, 1, true, &new, NULL), 0);
+		store_close(p->store);
+		assert_int_equal(store_open(p->path, STORE_WRITE, &p->store, NULL), 0);
+		expect(p, false, true, "");
+		part = xasprintf("tree/%s/%s", new.tree, i ? "layers" : "0");
+		assert_int_equal(unlinkat(p->store->cas_fd, part, 0), 0);
+		expect(p, false, false, "tree? ");
+		expect(p, true, false, "tree+ ");
+		expect(p, false, true, "");
+	}
+	buf_clear(&layer);
+}
+
 /* Others add an image: what nobody names yet is not looked at. */
 static void others(void **state)
 {
@@ -224,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_make, place_drop)
 		TEST(sound), TEST(nobodys), TEST(lacking), TEST(name_lost), TEST(tree_lost), TEST(others),
+		cmocka_unit_test_setup_teardown(index_lacking, place_make_on_disk, place_drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,6 +142,12 @@ void store_close(struct store *s)
 {
 	if (!s)
 		return;
+	for (size_t i = 0; i < s->n_known; i++) {
+		free(s->known[i].key);
+		free(s->known[i].id);
+		close(s->known[i].fd);
+	}
+	free(s->known);
 	close_auto(&s->tree_fd);
 	close_auto(&s->lock_fd);	/* which also lets go of the lock */
 	close_auto(&s->cas_fd);

@@ -18,6 +18,14 @@ enum {
 	FACTS_MAX_BYTES = 1 << 20,
 };
 
+#define BACKEND_FILE ".backend"		/* below cas/tree: what store_backend() found out */
+
+/* A blob that was hashed while this store was open. */
+struct known_blob {
+	char *key, *id;		/* id: all of its SHA-512; NULL: was not made */
+	int fd;			/* to read */
+};
+
 struct store {
 	char *path;		/* the data directory, for messages */
 	int cas_fd;		/* -1: no store is there yet */
@@ -28,6 +36,7 @@ struct store {
 	gid_t group;		/* the group rkt; -1: there is none, or we cannot give to it */
 	bool shared;		/* we hold the shared lock, or get it back after the exclusive one */
 	unsigned exclusive;	/* how many times we hold the exclusive one */
+	struct known_blob *known; size_t n_known;
 };
 
 /* The first IMAGE_KEY_LEN bytes of an ID; the caller frees it. */

@@ -127,6 +127,8 @@ static int look_at_tree(void *arg, int dir_fd, const char *name)
 	struct visit *v = arg;
 	struct used *used = v->search->used;
 
+	if (str_eq(name, BACKEND_FILE))
+		return 0;
 	if (!store_tree_valid(name))
 		return temp_abandoned(dir_fd, name) ? report(v, dir_fd, name, "nobody is working on it", false) : 0;
 	if (used->unknown || strset_has(&used->trees, name) ||

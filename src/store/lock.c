@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/fd.h"
 #include "base/human.h"
 #include "base/log.h"
 
@@ -140,10 +141,8 @@ static char *blob_lock_path(const char *key)
 static bool is_named(struct store *s, const char *path, int fd)
 {
 	AUTO(close) int now_fd = cas_open(s->cas_fd, path, O_RDONLY, 0);
-	struct stat st, now;
 
-	return now_fd >= 0 && fstat(fd, &st) == 0 && fstat(now_fd, &now) == 0 && st.st_ino == now.st_ino &&
-	       st.st_dev == now.st_dev;
+	return now_fd >= 0 && fd_is_same(fd, now_fd);
 }
 
 static int lock_blob(struct store *s, const char *key, bool wait, int *ret_fd)

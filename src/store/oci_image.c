@@ -4,7 +4,8 @@
 #include "base/fd.h"
 #include "store/facts.h"
 #include "store/names.h"
-#include "store/temp.h"
+#include "store/oci_manifest.h"
+#include "store/render.h"
 
 /* Adds up what is on disk, all of which must be there. */
 static int add_size(struct store *s, const char *key, int64_t *size, struct err *err)
@@ -54,10 +55,40 @@ static int keep_manifest(struct store *s, const char *key, const char *manifest,
 	return r;
 }
 
+/* Unless it is there already, of this very image. */
+static int make_tree(struct store *s, int exe_fd, const char *key, struct image_info *info, const char *manifest,
+		     struct err *err)
+{
+	struct render_wish wish = { .backend = store_backend(s), .manifest = manifest };
+	AUTO(image_info_clear) struct image_info old = {};
+	AUTO(close) int tree_fd = -1;
+
+	if (facts_load(s, key, &old, NULL) >= 0 && store_open_image_tree(s, &old, &tree_fd, NULL) >= 0)
+		return 0;
+	return render_tree(s, exe_fd, info, &wish, err);
+}
+
+/* What the caller was told of the image gives way to what its documents say. */
+static int take_manifest(struct store *s, int exe_fd, struct image_info *info, const char *claimed, char **ret,
+			 struct err *err)
+{
+	AUTO(image_manifest_clear) struct image_manifest m = {};
+	int r;
+
+	r = oci_manifest_make(s, exe_fd, info, claimed, &m, err);
+	if (r < 0)
+		return r;
+	labels_free(info->labels, info->n_labels);
+	info->labels = labels_copy(m.labels, m.n_labels);
+	info->n_labels = m.n_labels;
+	*ret = json_encode_text(image_manifest_fields, &m, false);
+	return 0;
+}
+
 int store_add_image(struct store *s, int unpack_exe_fd, struct image_info *info, const char *manifest,
 		    bool render, struct err *err)
 {
-	AUTO(free) char *key = NULL;
+	AUTO(free) char *key = NULL, *text = NULL;
 	int r;
 
 	r = facts_check(info, NULL, err);
@@ -69,12 +100,12 @@ int store_add_image(struct store *s, int unpack_exe_fd, struct image_info *info,
 	if (r >= 0)
 		r = measure(s, info, &info->size, err);
 	if (r >= 0)
-		r = keep_manifest(s, key, manifest, err);
+		r = take_manifest(s, unpack_exe_fd, info, manifest, &text, err);
+	if (r >= 0 && render)
+		r = make_tree(s, unpack_exe_fd, key, info, text, err);
+	if (r >= 0)
+		r = keep_manifest(s, key, text, err);
 	if (r >= 0)
 		r = names_add(s, info->name, key, err);
-	if (r >= 0)
-		r = facts_add(s, info, err);
-	if (r >= 0 && render)
-		r = store_render(s, unpack_exe_fd, info, NULL, 0, err);
-	return r;
+	return r < 0 ? r : facts_add(s, info, err);
 }

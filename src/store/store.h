@@ -130,7 +130,7 @@ int store_read_manifest(struct store *s, const struct image_info *i, struct imag
 int store_read_manifest_text(struct store *s, const struct image_info *i, char **ret, struct err *err);
 int store_open_blob(struct store *s, const struct image_info *i, int *ret_fd, struct err *err);
 
-/* Is what the file holds this image? A blob may have rotted, and whoever gets a copy has nothing to compare with. */
+/* Is what the file holds this ACI? A blob may have rotted, and whoever gets a copy has nothing to compare with. */
 int store_check_blob(int unpack_exe_fd, const struct image_info *info, int fd, struct err *err);
 
 /* A file without a name below cas/tmp to download into: gone when it is closed. */
@@ -242,7 +242,8 @@ int store_add_image(struct store *s, int unpack_exe_fd, struct image_info *info,
 struct tree_layer {
 	char *key;			/* of its blob */
 	bool oci;			/* with whiteouts, without "rootfs/"; else an ACI */
-	char **whitelist;		/* appc's pathWhitelist; NULL: all */
+	/* appc's pathWhitelist: its own, and that of the outermost image above it that has one; NULL: all. */
+	char **whitelist, **outer_whitelist;
 };
 void tree_layers_free(struct tree_layer *layers, size_t n);
 
@@ -252,25 +253,48 @@ enum tree_backend store_backend(struct store *s);
 const char *tree_backend_name(enum tree_backend b);	/* "tree", "erofs (loop)", "erofs (file)" */
 
 /*
- * The files of a tree, as a directory to be a lower layer: its "rootfs", or its index mounted on the directory
- * target_fd in the caller's mount namespace, which must be a private one. tree_fd is of store_open_tree().
+ * The files of a tree, as a directory to be a lower layer: its "rootfs", or its index mounted, read-only, without
+ * setuid and devices. tree_fd is of store_open_tree(), opened in the mount namespace of the caller. A sealed tree
+ * that is not what was sealed: -ERR_BAD_INPUT.
  */
-int store_mount_tree(int tree_fd, int target_fd, int *ret_fd, struct err *err);
+enum {
+	TREE_ATTACH = 1 << 0,		/* put the mount on the tree's "rootfs": in a namespace of the caller's alone */
+	TREE_UNCHECKED = 1 << 1,	/* do not look at seals */
+};
+int store_mount_tree(int tree_fd, unsigned flags, int *ret_fd, struct err *err);
+
+/* Does using it take a mount? *ret_sealed: of what cannot be changed unnoticed. */
+bool store_tree_is_mounted(int tree_fd, bool *ret_sealed);
+
+/* Whose it is: an image's key, which the caller frees. */
+int store_tree_image(int tree_fd, char **ret, struct err *err);
+
+/* Was it made of these archives? What an image depends on may have been fetched anew since. */
+bool store_tree_is_of(int tree_fd, const struct tree_layer *layers, size_t n_layers);
 
 /*
- * Renders the tree of an image. Root only. Fills info->tree and tree_size. If
- * info names a tree already, that one is replaced (it was found damaged).
+ * Renders the tree of an image, as this machine keeps them. Root only. Fills info->tree and tree_size. If info
+ * names a tree already, that one is replaced (it was found damaged).
  * layers: its archives, the one that wins first (an ACI with its dependencies); NULL: the image's own.
  */
 int store_render(struct store *s, int unpack_exe_fd, struct image_info *info, const struct tree_layer *layers,
 		 size_t n_layers, struct err *err);
+int store_render_as(struct store *s, int unpack_exe_fd, enum tree_backend backend, struct image_info *info,
+		    const struct tree_layer *layers, size_t n_layers, struct err *err);
 
 /*
- * Unpacks an image into an existing empty directory that is the caller's: the
- * whole archive ("manifest" and "rootfs"), or only what is below rootfs.
+ * Adds the files themselves to a tree that is an index: for a kernel that cannot mount it, or because files are
+ * what all their users share in memory. From then on it is used so; whoever uses it already is not disturbed.
  */
-int store_extract(struct store *s, int unpack_exe_fd, const struct image_info *info, int dir_fd,
-		  bool rootfs_only, struct err *err);
+int store_add_files(struct store *s, int unpack_exe_fd, struct image_info *info, const struct tree_layer *layers,
+		    size_t n_layers, struct err *err);
+
+/*
+ * Unpacks an image into an existing empty directory that is the caller's: "manifest" and "rootfs", or only what is
+ * below rootfs. layers as above.
+ */
+int store_extract(struct store *s, int unpack_exe_fd, const struct image_info *info, const struct tree_layer *layers,
+		  size_t n_layers, int dir_fd, bool rootfs_only, struct err *err);
 
 /*
  * Writes an OCI image to out_fd as an archive of an image layout: its layers as they are stored, its configuration
@@ -281,13 +305,16 @@ int store_export_oci(struct store *s, int unpack_exe_fd, const struct image_info
 		     struct err *err);
 
 /*
- * Re-reads the blob against its hash and, when there is one, the tree against
- * the blob: names, kinds, modes, owners, contents. -ERR_BAD_INPUT: they differ,
- * and err says where. *ret_had_tree may be NULL. The tree is compared with
- * one unpacked for that, so there must be room for it.
+ * Re-reads the blobs against their hashes and, when there is one, the tree: an index against its hash, files
+ * against the archives, by names, kinds, modes, owners, contents. -ERR_BAD_INPUT: they differ, and err says where.
+ * *ret_had_tree may be NULL. Files are compared with ones unpacked for that, so there must be room. layers as above.
  */
-int store_verify(struct store *s, int unpack_exe_fd, const struct image_info *info, bool *ret_had_tree,
-		 struct err *err);
+int store_verify(struct store *s, int unpack_exe_fd, const struct image_info *info, const struct tree_layer *layers,
+		 size_t n_layers, bool *ret_had_tree, struct err *err);
+
+/* The tree alone, before it is used: all that its files are made of. */
+int store_verify_tree(struct store *s, int unpack_exe_fd, const struct image_info *info,
+		      const struct tree_layer *layers, size_t n_layers, int tree_fd, struct err *err);
 
 /*
  * Removes an image. Its tree goes too unless in_use(arg, tree) says that a pod

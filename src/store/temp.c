@@ -33,19 +33,15 @@ int temp_file_open(struct store *s, struct temp_file *ret, struct err *err)
 	return 0;
 }
 
-/* Names the file by way of /proc, as AT_EMPTY_PATH took a capability before Linux 6.10; without /proc by that. */
 static int give_name(struct store *s, struct temp_file *t)
 {
-	AUTO(free) char *self = xasprintf("/proc/self/fd/%d", t->fd), *name = name_random("file");
+	AUTO(free) char *name = name_random("file");
 	AUTO(close) int tmp_fd = cas_open(s->cas_fd, "tmp", O_PATH | O_DIRECTORY, 0);
+	int r = tmp_fd < 0 ? tmp_fd : fd_link(t->fd, tmp_fd, name);
 
-	if (tmp_fd < 0)
-		return tmp_fd;
-	if (linkat(AT_FDCWD, self, tmp_fd, name, AT_SYMLINK_FOLLOW) < 0 &&
-	    linkat(t->fd, "", tmp_fd, name, AT_EMPTY_PATH) < 0)
-		return -errno;
-	t->name = xasprintf("tmp/%s", name);
-	return 0;
+	if (r >= 0)
+		t->name = xasprintf("tmp/%s", name);
+	return r;
 }
 
 int temp_file_publish(struct store *s, struct temp_file *t, const char *path, struct err *err)
@@ -156,6 +152,23 @@ int temp_tree_publish(struct store *s, struct temp_tree *t, const char *tree, en
 		return err_sys(err, r, "cannot put the tree '%s' in place", tree);
 	temp_tree_drop(s, t);
 	return 0;
+}
+
+int temp_tree_move(struct store *s, struct temp_tree *t, int dir_fd, const char *name, struct err *err)
+{
+	int tree_fd, r;
+
+	r = store_tree_dir(s, &tree_fd, err);
+	if (r < 0)
+		return r;
+	crash_at("files-rename");
+	if (renameat2(tree_fd, t->name, dir_fd, name, RENAME_NOREPLACE) == 0)
+		free(TAKE(t->name));
+	else if (errno != EEXIST)
+		return err_sys(err, -errno, "cannot put the files of a tree in place");
+	temp_tree_drop(s, t);
+	r = dir_sync(dir_fd, ".");
+	return r < 0 ? err_sys(err, r, "cannot put the files of a tree in place") : 0;
 }
 
 void temp_tree_drop(struct store *s, struct temp_tree *t)

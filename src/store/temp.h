@@ -38,6 +38,8 @@ int temp_tree_mark(struct temp_tree *t, const char *key, struct err *err);
 enum temp_replace { TEMP_KEEP_OLD, TEMP_REPLACE };
 int temp_tree_publish(struct store *s, struct temp_tree *t, const char *tree, enum temp_replace replace,
 		      struct err *err);
+/* Puts it into another directory instead, if nothing has that name there; otherwise ours goes. */
+int temp_tree_move(struct store *s, struct temp_tree *t, int dir_fd, const char *name, struct err *err);
 void temp_tree_drop(struct store *s, struct temp_tree *t);
 
 /* Is nobody working on this entry any more? */

@@ -1,20 +1,36 @@
 #include "store/test_place.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <unistd.h>
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include <cmocka.h>
 
 #include "base/fd.h"
 
-int place_make(void **state)
+static int make(const char *parent, void **state)
 {
+	AUTO(free) char *prefix = xasprintf("%s/rkt-store", parent);
 	struct place *p = xcalloc(1, sizeof(*p));
 
-	/* In memory where that is possible: every import syncs the whole file system. */
-	p->path = name_random(access("/dev/shm", W_OK) == 0 ? "/dev/shm/rkt-store" : "/tmp/rkt-store");
+	p->path = name_random(prefix);
 	p->unpack_fd = open(RKT_UNPACK, O_PATH | O_CLOEXEC);
 	*state = p;
 	return p->unpack_fd < 0 ? -1 : store_open(p->path, STORE_WRITE, &p->store, NULL);
+}
+
+/* In memory where that is possible, since trees of files sync the whole file system. */
+int place_make(void **state)
+{
+	return make(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", state);
+}
+
+int place_make_on_disk(void **state)
+{
+	return make(getenv("TMPDIR") ?: "/tmp", state);
 }
 
 int place_drop(void **state)
@@ -41,4 +57,57 @@ int place_count(const struct place *p, const char *path)
 	while ((entry = readdir(dir)))
 		n += entry->d_name[0] != '.';
 	return n;
+}
+
+int place_trees(const struct place *p)
+{
+	return place_count(p, "cas/tree");
+}
+
+char *place_put(const struct place *p, const void *data, size_t len, char **ret_id)
+{
+	AUTO(blob_add_free) struct blob_add *b = NULL;
+	struct blob_digests digests;
+	char *digest;
+	int fd;
+
+	assert_int_equal(blob_add_start(p->store, p->unpack_fd, NULL, &b, &fd, NULL), 0);
+	assert_int_equal(fd_write_all(fd, data, len), 0);
+	close(fd);
+	assert_int_equal(blob_add_finish(b, &digests, NULL), 0);
+	assert_int_equal(blob_add_commit(b, digests.sha256, NULL), 0);
+	digest = xstrdup(digests.sha256);
+	digest[6] = ':';
+	if (ret_id)
+		*ret_id = xstrdup(digests.sha512);
+	return digest;
+}
+
+int place_add_oci(const struct place *p, const char *name, const struct buf *layers, size_t n, bool render,
+		  struct image_info *ret, struct err *err)
+{
+	AUTO(free) char *claimed = xasprintf("{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"%s\","
+					     "\"labels\":[{\"name\":\"version\",\"value\":\"1\"}]}", name);
+	AUTO(buf_clear) struct buf config = {}, manifest = {}, descriptors = {};
+
+	*ret = (struct image_info){ .name = xstrdup(name), .format = xstrdup("oci") };
+	buf_adds(&config, "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"/x\"]},"
+			  "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[");
+	for (size_t i = 0; i < n; i++) {
+		AUTO(free) char *digest = place_put(p, layers[i].data, layers[i].len, NULL);
+
+		buf_addf(&config, "%s\"%s\"", i ? "," : "", digest);
+		buf_addf(&descriptors, "%s{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\"%s\",\"size\":%zu}",
+			 i ? "," : "", digest, layers[i].len);
+		digest[6] = '-';
+		strv_add(&ret->layers, digest);
+	}
+	buf_adds(&config, "]}}");
+	ret->config_digest = place_put(p, config.data, config.len, NULL);
+	buf_addf(&manifest, "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
+			    "\"annotations\":{\"of\":\"%s\"},\"config\":{\"mediaType\":"
+			    "\"application/vnd.oci.image.config.v1+json\",\"digest\":\"%s\",\"size\":%zu},\"layers\":[%s]}",
+		 name, ret->config_digest, config.len, descriptors.data ?: "");
+	ret->digest = place_put(p, manifest.data, manifest.len, &ret->id);
+	return store_add_image(p->store, p->unpack_fd, ret, claimed, render, err);
 }

@@ -131,7 +131,7 @@ nothing_stored() {
 	fi
 	left=$(find "$DATA"/cas/{blob,imageManifest,image} ! -type d -print 2>/dev/null | grep -v -E "$key" | head -n 5)
 	[ -z "$left" ] || fail "left behind: $left"
-	left=$(find "$DATA"/cas/{tmp,tree,name} -mindepth 1 -print 2>/dev/null | grep -v -E "$key" | head -n 5)
+	left=$(find "$DATA"/cas/{tmp,tree,name} -mindepth 1 ! -name .backend -print 2>/dev/null | grep -v -E "$key" | head -n 5)
 	[ -z "$left" ] || fail "left behind: $left"
 }
 

@@ -82,4 +82,33 @@ have() {
 	done
 }
 
+# tree_files TREE: the directory with the files of a rendered image; an index is mounted for that.
+tree_files() {
+	local mnt
+
+	if [ -e "$1/index" ] && [ ! -e "$1/files" ]; then
+		mnt=$(mktemp -d "$T/mnt.XXXXXX")
+		python3 "$LIB/mount_tree.py" "$1" "$mnt" || fail "cannot mount $1"
+		echo "$mnt"
+	elif [ -e "$1/files" ]; then
+		echo "$1/files/rootfs"
+	else
+		echo "$1/rootfs"
+	fi
+}
+
+# tree_of NAME: the directory of an image's rendered tree.
+tree_of() {
+	local key
+
+	key=$(basename "$(ls "$DATA/cas/name/${1//\//,}" | head -n 1)")
+	echo "$DATA/cas/tree/$(sed 's/.*"tree": *"\([^"]*\)".*/\1/' "$DATA/cas/image/$key")"
+}
+
+# Images are kept as an index here, or the test is skipped.
+need_index() {
+	have shell
+	[ -e "$(tree_of example.com/shell)/index" ] || skip "images are kept as $(sed 's/.* //' "$DATA/cas/tree/.backend") here"
+}
+
 image_id() { printf 'sha512-%s' "$(sha512sum <"$1" | cut -d' ' -f1)"; }	# of an uncompressed archive
