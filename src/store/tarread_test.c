@@ -310,6 +310,7 @@ static void layer_without_end(void **state)
 	tar_add(&tar, &(struct tar_header){ .name = "f", .type = '0', .data = "0123456789" });
 	assert_int_equal(tar_read(&source, &sink, &result, NULL), 0);
 	assert_non_null(strstr(seen.data, "@0:0123456789;"));
+	free(result.manifest);
 	tar.len -= 600;
 	in = (struct input){ .tar = &tar, .piece = 700 };
 	assert_int_equal(tar_read(&source, &sink, &result, NULL), -ERR_BAD_INPUT);
