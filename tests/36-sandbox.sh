@@ -6,7 +6,7 @@ traced() {
 	local to=$1
 
 	shift
-	strace -f -o "$T/trace" -e trace=execve,execveat,clone,clone3,fork,vfork,socket,connect,open,openat \
+	strace -f -o "$T/trace" -e trace=execve,execveat,clone,clone3,fork,vfork,socket,connect,open,openat,setresuid \
 		"$RKT" --dir="$DATA" --local-config="$CONFIG" --system-config="$VENDOR" "$@" >"$T/out" 2>"$T/err" \
 		</dev/null || fail "exits $?: $(cat "$T/err")"
 	python3 "$LIB/trace.py" "$T/trace" >"$to"
@@ -37,6 +37,16 @@ test_network_and_parsers_are_elsewhere() {
 	trust_key alice example.com
 	traced "$T/did" fetch https://example.com/files/shell.aci
 	check_division
+}
+
+test_those_of_oci_images_too() {
+	shell_oci "$T/layout" >/dev/null
+	registry 5000 tls
+	push "$T/layout:latest" shell
+	traced "$T/did" --insecure-options=image fetch "docker://$registry/shell"
+	check_division
+	# Nothing here has to be root: layers are hashed, and an index is a file.
+	did 'becomes 65534' rkt-unpack
 }
 
 # watch_fetch: a fetch of an image that stops half way; sets $fetch_pid and $unpack_pid (where there is one).

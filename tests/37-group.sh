@@ -207,3 +207,34 @@ test_odd_files_in_the_store() {
 	as_member "rm -f lock; ln -s $CANARY/keep lock"
 	try rkt fetch "$FIX/shell.aci"
 }
+
+# Images of registries too: a member fetches, and what a member changed of their layers root does not run.
+test_member_fetches_oci() {
+	the_group
+	shell_oci "$T/layout" >/dev/null
+	registry 5000
+	push "$T/layout:latest" shell
+	have probe
+	ok "$T/member" --insecure-options=image fetch "docker://$registry/shell"
+	equal member "$(find "$DATA/cas/blob/sha256" -type f -printf '%u\n' | sort -u)" "owner of the layers"
+	ok "$T/member" image list
+	says localhost_5000/shell
+	forget_requests
+	ok rkt --insecure-options=image run --pull-policy=never --net=none "docker://$registry/shell" --exec=/bin/true
+	equal "" "$(registry_requests)" "what root asked the registry for"
+	ok "$T/member" image rm localhost_5000/shell
+}
+
+test_changed_layer_is_not_run() {
+	the_group
+	shell_oci "$T/layout" >/dev/null
+	registry 5000
+	push "$T/layout:latest" shell
+	have probe
+	ok "$T/member" --insecure-options=image fetch "docker://$registry/shell"
+	blob=$(find "$DATA/cas/blob/sha256" -type f -size +100k)
+	printf 'X' | dd of="$blob" bs=1 seek=5000 conv=notrunc 2>/dev/null
+	refused "$(basename "$blob")" rkt --insecure-options=image run --pull-policy=never --net=none \
+		"docker://$registry/shell" --exec=/bin/true
+	no_pods
+}

@@ -90,6 +90,17 @@ test_first_fetch_at_every_step() {
 	[ $kills -ge 10 ] || fail "only $kills steps were found"
 }
 
+sweep_oci() {
+	in_memory
+	shell_oci "$T/layout" >/dev/null
+	registry 5000
+	push "$T/layout:latest" shell
+	have probe
+	sweep "$1" localhost_5000/shell --insecure-options=image fetch "docker://$registry/shell"
+}
+test_oci_at_every_name() { sweep_oci "$NAMES"; }
+test_oci_at_every_state() { sweep_oci "$STATES"; }
+
 # sweep_times NAME STEP-MS COUNT FETCH…
 sweep_times() {
 	local name=$1 step=$2 count=$3 i
@@ -111,6 +122,15 @@ sweep_times() {
 test_aci_at_any_time() {
 	slow_shell
 	sweep_times example.com/shell 30 25 fetch https://example.com/fault/slower:.aci/files/shell.aci
+}
+
+test_oci_at_any_time() {
+	in_memory
+	shell_oci "$T/layout" >/dev/null
+	registry 5000
+	push "$T/layout:latest" shell
+	have probe
+	sweep_times localhost_5000/shell 15 25 --insecure-options=image fetch "docker://$registry/shell"
 }
 
 # A helper that dies takes the fetch with it, in words, and nothing else.
@@ -135,3 +155,49 @@ test_helpers_killed() {
 	done
 }
 helper() { grep -l -z -x "$1" /proc/[0-9]*/cmdline 2>/dev/null | sed 's,/proc/\([0-9]*\)/.*,\1,' | grep .; }
+
+# Sixteen images of the same four layers and one of their own, fetched at once.
+test_sixteen_at_once() {
+	local i layer digest pids=() id
+
+	for ((i = 1; i <= 16; i++)); do
+		echo "image n$i"
+		echo "set Cmd '[\"/bin/true\"]'"
+		for layer in 1 2 3 4; do
+			echo "layer"
+			echo "file shared$layer random=1000000"
+		done
+		echo "layer"
+		echo "file own$i random=300000"
+	done | oci "$T/layout" >/dev/null
+	registry 5000
+	for ((i = 1; i <= 16; i++)); do
+		push "$T/layout:n$i" "many/n$i"
+	done
+	forget_requests
+	for ((i = 1; i <= 16; i++)); do
+		rkt_exec --insecure-options=image fetch "docker://$registry/many/n$i" >"$T/n$i.out" 2>"$T/n$i.err" &
+		pids+=($!)
+	done
+	for ((i = 1; i <= 16; i++)); do
+		wait "${pids[i - 1]}" || fail "the fetch of n$i: $(cat "$T/n$i.err")"
+	done
+	# Of each repository the layers have other URLs, but one digest.
+	registry_requests | sed -n 's/^GET .*\/blobs\/\(sha256:[0-9a-f]*\) 20[06]$/\1/p' | sort | uniq -c >"$T/counts"
+	for digest in $(python3 - "$T/layout" <<-'END'
+		import json, sys, os
+		layout = sys.argv[1]
+		def blob(d): return json.load(open(layout + "/blobs/sha256/" + d["digest"][7:]))
+		layers = {l["digest"] for m in json.load(open(layout + "/index.json"))["manifests"] for l in blob(m)["layers"]}
+		print(*sorted(layers))
+	END
+	); do
+		equal "1 $digest" "$(grep "$digest" "$T/counts" | xargs)" "how often a layer was downloaded"
+	done
+	equal 20 "$(grep -c . <(find "$DATA/cas/blob/sha256" -type f -size +200k))" "number of layers in the store"
+	ok rkt image list --no-legend --fields=name
+	equal 16 "$(grep -c many "$T/out")" "number of images"
+	for ((i = 1; i <= 16; i++)); do
+		ok rkt image verify "localhost_5000/many/n$i"
+	done
+}

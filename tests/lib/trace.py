@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """trace.py FILE: what each program did, from the output of `strace -f -o FILE`. One line for each fact:
 
-  PROGRAM socket FAMILY     PROGRAM connect FAMILY     PROGRAM opens NAME-OF-LIBRARY     PROGRAM executes PROGRAM"""
+  PROGRAM socket FAMILY        PROGRAM connect FAMILY     PROGRAM opens NAME-OF-LIBRARY
+  PROGRAM executes PROGRAM     PROGRAM becomes UID"""
 import re
 import sys
 
@@ -37,6 +38,9 @@ def facts(file):
         asked = re.match(r"(socket|connect)\(.*?(AF_\w+)", call)
         if asked:
             yield me, f"{asked[1]} {asked[2]}"
+        identity = re.match(r"setresuid\((\d+), .*= 0$", call)
+        if identity:
+            yield me, "becomes " + identity[1]
         library = re.match(r'open(?:at)?\(.*"[^"]*/(lib[^"/]*?)\.so[^"]*".*= \d+', call)
         if library:
             yield me, "opens " + library[1]
