@@ -203,7 +203,7 @@ nothing_stored_but_one() {
 test_heir() {
 	local first
 
-	there 32
+	there 24 slower
 	rkt_exec fetch "$url" >"$T/first" 2>&1 &
 	first=$!
 	until_true 20 part_is_larger_than $((size / 4)) || fail "nothing is downloaded"

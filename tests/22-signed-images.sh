@@ -1,0 +1,221 @@
+# Images of registries, archives and layouts: who signed them, and what is done about it.
+# shellcheck shell=bash disable=SC2154
+
+APP=example.com_5000/app	# what appc calls $registry/app
+ACCEPT=(rkt trust --accept-unsigned --skip-fingerprint-review)
+
+# pushed: an image as $registry/app:1, $digest its digest.
+pushed() {
+	digest=$(shell_oci "$T/layout" | cut -d' ' -f2)
+	registry 5000 tls
+	push "$T/layout:latest" app:1
+	export SSL_CERT_FILE=$FIX/tls/ca.pem
+}
+trust_app() { ok rkt trust --skip-fingerprint-review --prefix="$registry/app" "$1"; }
+
+test_unsigned_is_refused() {
+	pushed
+	refused "no key is trusted for \"$APP\" .*rkt trust --prefix=$APP KEY.*--accept-unsigned --prefix=$APP.*--insecure-options=image" \
+		rkt fetch "docker://$registry/app:1"
+	cosign_key a
+	trust_app "$T/a.pub"
+	refused "no signature of \"$APP\" \($digest\) found" rkt fetch "docker://$registry/app:1"
+	nothing_stored
+	ok rkt --insecure-options=image fetch "docker://$registry/app:1"
+	refused 'never verified' rkt run --net=none --pull-policy=never $APP
+}
+
+test_signed_by_cosign() {
+	pushed
+	cosign_key a
+	trust_app "$T/a.pub"
+	cosign_sign a
+	ok rkt fetch "docker://$registry/app:1"
+	complains "signature verified"
+	complains "$key"
+	ok rkt image list --no-legend --full --fields=name,verified
+	says "^$APP:1[[:space:]]+$key\$"
+	exits 3 rkt run --net=none --uuid-file-save="$T/uuid" $APP:1 --exec=/bin/probe -- exit 3
+	ok rkt status --uuid-file="$T/uuid"
+	says "^verified-app=$key\$"
+	# Who is trusted no longer vouches for nothing that was fetched before.
+	ok rkt trust --remove --prefix="$registry/app" "$key"
+	refused "$key, which signed .* is no longer trusted" rkt run --net=none --pull-policy=never $APP:1
+	ok rkt image list --no-legend --fields=verified
+	says 'no longer trusted'
+}
+
+test_signed_for_something_else() {
+	pushed
+	cosign_key a
+	trust_app "$T/a.pub"
+	cosign_sign a "" "$registry/other"
+	refused "counts: cosign: the signature is for \"$registry/other\", not for \"$registry/app:1\"" rkt fetch "docker://$registry/app:1"
+	cosign_sign a "" "$registry/app:2"
+	refused "for \"$registry/app:2\", not for" rkt fetch "docker://$registry/app:1"
+	cosign_sign a "sha256:$(printf %064d 0)"
+	refused 'over another image' rkt fetch "docker://$registry/app:1"
+	cosign_key b
+	cosign_sign b
+	refused 'signature made by unknown entity' rkt fetch "docker://$registry/app:1"
+	payload >"$T/payload"
+	attach "$(sig_tag)" application/vnd.dev.cosign.simplesigning.v1+json "$T/payload" '"dev.cosignproject.cosign/signature":"Zm9v"'
+	refused 'unknown entity' rkt fetch "docker://$registry/app:1"
+	nothing_stored
+	cosign_sign a "" "$registry/app:1"
+	ok rkt fetch "docker://$registry/app:1"
+}
+
+# A key counts for its prefix alone, whose parts are whole.
+test_signed_by_a_key_for_another_prefix() {
+	pushed
+	cosign_key a
+	cosign_sign a
+	for prefix in "$registry/ap" "$registry/app/x" "$registry/other" example.com; do
+		ok rkt trust --skip-fingerprint-review --prefix="$prefix" "$T/a.pub"
+		refused "no key is trusted for \"$APP\"" rkt fetch "docker://$registry/app:1"
+	done
+	ok rkt trust --skip-fingerprint-review --prefix="$registry" "$T/a.pub"
+	ok rkt fetch "docker://$registry/app:1"
+}
+
+test_signed_by_a_bundle() {
+	pushed
+	cosign_key a
+	trust_app "$T/a.pub"
+	bundle a https://slsa.dev/provenance/v1
+	refer "$T/bundle"
+	refused 'its statement is of another type' rkt fetch "docker://$registry/app:1"
+	bundle a
+	refer "$T/bundle"
+	ok rkt fetch "docker://$registry/app:1"
+	ok rkt image list --no-legend --full --fields=verified
+	says "^$key\$"
+}
+
+test_signed_by_gpg() {
+	pushed
+	trust_app "$FIX/keys/alice.asc"
+	echo "$digest" | pgp -u alice@example.com --armor --detach-sign -o "$T/digest.asc"
+	attach "$(asc_tag)" application/pgp-signature "$T/digest.asc"
+	ok rkt fetch "docker://$registry/app:1"
+	complains 'alice@example\.com'
+	ok rkt image list --no-legend --full --fields=verified
+	says "^$(fingerprint alice)\$"
+	ok rkt image rm $APP
+	echo "sha256:$(printf %064d 0)" | pgp -u alice@example.com --armor --detach-sign --yes -o "$T/digest.asc"
+	attach "$(asc_tag)" application/pgp-signature "$T/digest.asc"
+	refused "hash tag doesn't match" rkt fetch "docker://$registry/app:1"
+	echo "$digest" | pgp -u alice@example.com --clearsign --yes -o "$T/digest.asc"
+	attach "$(asc_tag)" application/pgp-signature "$T/digest.asc"
+	refused 'no valid signatures found' rkt fetch "docker://$registry/app:1"
+	nothing_stored
+}
+
+test_signature_in_a_file() {
+	pushed
+	trust_app "$FIX/keys/alice.asc"
+	printf %s "$digest" | pgp -u alice@example.com --detach-sign -o "$T/digest.sig"
+	ok rkt fetch "docker://$registry/app:1" --signature="$T/digest.sig"
+	ok rkt image rm $APP
+	ok "${ACCEPT[@]}" --prefix="$registry"
+	echo "$digest" | pgp -u mallory@example.com --armor --detach-sign -o "$T/bad.asc"
+	refused 'unknown entity' rkt fetch "docker://$registry/app:1" --signature="$T/bad.asc"
+	nothing_stored
+}
+
+test_accepted_unsigned() {
+	pushed
+	ok "${ACCEPT[@]}" --prefix="$registry/app"
+	ok rkt fetch "docker://$registry/app:1"
+	ok rkt image list --no-legend --fields=verified
+	says '^accepted$'
+	exits 3 rkt run --net=none --uuid-file-save="$T/uuid" $APP:1 --exec=/bin/probe -- exit 3
+	ok rkt status --uuid-file="$T/uuid"
+	says '^verified-app=accepted$'
+	ok rkt trust --remove --prefix="$registry/app" accepted
+	refused 'no longer accepted' rkt run --net=none --pull-policy=never $APP:1 --exec=/bin/probe -- exit 3
+	exits 3 rkt --insecure-options=image run --net=none --uuid-file-save="$T/uuid" --pull-policy=never $APP:1 --exec=/bin/probe -- exit 3
+	ok rkt status --uuid-file="$T/uuid"
+	says '^verified-app=nobody$'
+}
+
+# What was fetched when nobody looked does not become good by accepting its name.
+test_accepted_too_late() {
+	pushed
+	ok rkt --insecure-options=image fetch "docker://$registry/app:1"
+	ok "${ACCEPT[@]}" --prefix="$registry/app"
+	refused 'never verified' rkt run --net=none --pull-policy=never $APP:1 --exec=/bin/probe -- exit 3
+	exits 3 rkt run --net=none "docker://$registry/app:1" --exec=/bin/probe -- exit 3
+}
+
+# The signature may be that of the index.
+test_signed_index() {
+	local machine
+
+	machine=$(uname -m)
+	oci "$T/layout" >/dev/null <<-END
+		image many amd64
+		layer
+		file machine text=$machine
+		image many arm64
+		layer
+		file machine text=$machine
+	END
+	registry 5000 tls
+	push "$T/layout:many" app:1
+	export SSL_CERT_FILE=$FIX/tls/ca.pem
+	digest=sha256:$(curl -sSf --cacert "$FIX/tls/ca.pem" -H "Accept: $OCI_INDEX" "https://$registry/v2/app/manifests/1" | sha256sum | cut -d' ' -f1)
+	cosign_key a
+	trust_app "$T/a.pub"
+	refused 'no signature' rkt fetch "docker://$registry/app:1"
+	cosign_sign a
+	ok rkt fetch "docker://$registry/app:1"
+}
+
+# Where the registry cannot be asked, nobody knows what there is.
+test_signatures_cannot_be_asked_for() {
+	pushed
+	ok "${ACCEPT[@]}" --prefix="$registry/app"
+	kill %1
+	refused '.' rkt fetch "docker://$registry/app:1"
+	nothing_stored
+}
+
+# An archive is signed by a file beside it, and calls itself what it likes: its name is not accepted unsigned.
+test_archive() {
+	digest=$(shell_oci "$T/layout" | cut -d' ' -f2)
+	tar -C "$T/layout" -cf "$T/x.tar" .
+	refused 'no key is trusted for .*--signature=FILE' rkt fetch "oci-archive:$T/x.tar"
+	ok rkt trust --skip-fingerprint-review --root "$FIX/keys/alice.asc"
+	ok "${ACCEPT[@]}" --prefix="${digest/:/_}"	# its name, for it has no other
+	refused 'no signature of .* found' rkt fetch "oci-archive:$T/x.tar"
+	echo "$digest" | pgp -u mallory@example.com --armor --detach-sign -o "$T/x.tar.asc"
+	refused 'unknown entity' rkt fetch "oci-archive:$T/x.tar"
+	nothing_stored
+	echo "$digest" | pgp -u alice@example.com --armor --detach-sign --yes -o "$T/x.tar.asc"
+	ok rkt fetch "oci-archive:$T/x.tar"
+	ok rkt image list --no-legend --full --fields=verified
+	says "^$(fingerprint alice)\$"
+}
+
+# In a layout, signatures have the tags that they have in a registry.
+test_layout_with_signature() {
+	local signature
+
+	digest=$(shell_oci "$T/layout" | cut -d' ' -f2)
+	cosign_key a
+	payload "$digest" "" >"$T/payload"
+	signature=$(layout_artifact "$T/layout" application/vnd.dev.cosign.simplesigning.v1+json "$T/payload" "$(sign_payload a "$T/payload")")
+	python3 - "$T/layout/index.json" "{$signature,\"annotations\":{\"org.opencontainers.image.ref.name\":\"$(sig_tag)\"}}" <<-'END'
+		import json, sys
+		index = json.load(open(sys.argv[1]))
+		index["manifests"].append(json.loads(sys.argv[2]))
+		json.dump(index, open(sys.argv[1], "w"))
+	END
+	refused 'no key is trusted' rkt fetch "oci:$T/layout"
+	ok rkt trust --skip-fingerprint-review --root "$T/a.pub"
+	ok rkt fetch "oci:$T/layout"
+	ok rkt image list --no-legend --full --fields=verified
+	says "^$key\$"
+}
