@@ -1,7 +1,8 @@
 /*
  * inflate GZIP-FILE…: what nobody who pulls these layers can do without: the digest of each file, its
- * decompression, the digest of what comes out. Nothing is kept. As many files at once as there are processors,
- * and of each the decompression and the second digest side by side. Prints the second digests.
+ * decompression, the digest of what comes out. Nothing is kept. As many files at once as there are processors
+ * (or as THREADS in the environment says), and of each the decompression and the second digest side by side.
+ * Prints the second digests.
  */
 #include <fcntl.h>
 #include <isa-l/igzip_lib.h>
@@ -29,6 +30,7 @@ struct job {
 };
 
 static char **paths;
+static int n_paths;
 static atomic_int next;
 static unsigned char digests[FILES][32];
 
@@ -113,7 +115,7 @@ static void *work(void *arg)
 
 	(void)arg;
 
-	while ((i = atomic_fetch_add(&next, 1)) < FILES && paths[i]) {
+	while ((i = atomic_fetch_add(&next, 1)) < n_paths) {
 		int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
 		struct stat st;
 		pthread_t hasher;
@@ -144,19 +146,21 @@ static void *work(void *arg)
 
 int main(int argc, char **argv)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	const char *most = getenv("THREADS");
+	long n = most ? strtol(most, NULL, 10) : sysconf(_SC_NPROCESSORS_ONLN);
 	pthread_t threads[FILES];
 
 	if (argc < 2 || argc > FILES)
 		return 1;
 	paths = argv + 1;
-	n = n < argc - 1 ? n : argc - 1;
+	n_paths = argc - 1;
+	n = n < n_paths ? n : n_paths;
 	for (long i = 0; i < n; i++)
 		if (pthread_create(&threads[i], NULL, work, NULL))
 			die("pthread_create");
 	for (long i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
-	for (int i = 0; i < argc - 1; i++) {
+	for (int i = 0; i < n_paths; i++) {
 		for (size_t k = 0; k < sizeof(digests[i]); k++)
 			printf("%02x", digests[i][k]);
 		puts("");

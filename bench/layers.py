@@ -11,7 +11,7 @@ out, count, listing = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 blobs = os.path.join(out, "blobs/sha256")
 os.makedirs(blobs)
 with open(listing, encoding="utf-8", errors="surrogateescape") as f:
-    files = f.read().splitlines()
+    files = f.read().split("\n")[:-1]
 
 
 def put(data, kind):
@@ -25,7 +25,7 @@ layers, diff_ids = [], []
 share = (len(files) + count - 1) // count
 for i in range(count):
     names = "\0".join(files[i * share:(i + 1) * share]) + "\0"
-    tar = subprocess.run(["tar", "--null", "-T", "-", "--no-recursion", "-cf", "-"], check=True, stderr=subprocess.DEVNULL,
+    tar = subprocess.run(["tar", "--no-recursion", "--null", "-T", "-", "-cf", "-"], check=True, stderr=subprocess.DEVNULL,
                          input=names.encode("utf-8", "surrogateescape"), stdout=subprocess.PIPE).stdout
     diff_ids.append("sha256:" + hashlib.sha256(tar).hexdigest())
     layers.append(put(gzip.compress(tar, 6, mtime=0), "application/vnd.oci.image.layer.v1.tar+gzip"))

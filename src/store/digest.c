@@ -1,7 +1,9 @@
 #include "store/digest.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "spec/limits.h"
@@ -109,26 +111,49 @@ static void *walk_thread(void *arg)
 
 /* --- together ---------------------------------------------------------------- */
 
+enum { WRITE_BACK_BYTES = 8 << 20 };
+
+/* What is written: the disk is given something to do while more comes, so that little is left for the end. */
+struct copy {
+	int fd;			/* -1: none */
+	int64_t size, begun;	/* so much is written; of so much the disk was told */
+};
+
+static int copy_add(struct copy *c, const struct slot *slot)
+{
+	int r = c->fd >= 0 ? fd_write_all(c->fd, slot->data, slot->len) : 0;
+
+	if (r < 0)
+		return r;
+	c->size += (int64_t)slot->len;
+	if (c->fd >= 0 && c->size - c->begun >= WRITE_BACK_BYTES) {
+		(void)sync_file_range(c->fd, c->begun, c->size - c->begun, SYNC_FILE_RANGE_WRITE);
+		c->begun = c->size;
+	}
+	return 0;
+}
+
 static int fill_ring(struct ring *ring, int in_fd, int out_fd, int64_t *ret_size, struct err *err)
 {
+	struct copy copy = { .fd = out_fd };
 	struct slot *slot;
 	int r;
 
-	*ret_size = 0;
 	while ((slot = ring_free_slot(ring))) {
 		r = fd_read_upto(in_fd, slot->data, RING_SLOT_BYTES, &slot->len);
 		if (r < 0)
 			return err_sys(err, r, "cannot read the archive");
 		if (!slot->len) {
 			ring_filled(ring, true);
-			return 0;
+			*ret_size = copy.size;
+			return out_fd >= 0 && fsync(out_fd) < 0
+				? err_sys(err, -errno, "cannot write the image to disk") : 0;
 		}
-		if ((int64_t)slot->len > limits()->unpacked_bytes - *ret_size)
+		if ((int64_t)slot->len > limits()->unpacked_bytes - copy.size)
 			return limit_refuse(err, &limits()->unpacked_bytes, "the archive is larger than");
-		*ret_size += (int64_t)slot->len;
 		ring_filled(ring, false);
 		/* The readers already work on it, and reading is all that anybody does to it. */
-		r = out_fd >= 0 ? fd_write_all(out_fd, slot->data, slot->len) : 0;
+		r = copy_add(&copy, slot);
 		if (r < 0)
 			return err_sys(err, r, "cannot write the image into the store");
 	}
