@@ -192,16 +192,18 @@ PODS_OWN='s/^((\.|etc) dir .* 0:0) [0-9]+/\1 now/'
 
 # compared LAYOUT:TAG: by all ways that rkt has to files, with what umoci unpacks. The name of each is in front.
 compared() {
-	local id
+	local id way
 
 	ok rkt --insecure-options=image fetch "oci:$1"
 	id=$out
 	unpacked_by_umoci "$1"
 	told "$tree" >"$T/umoci.txt"
-	mkdir "$T/extracted"
-	ok rkt image extract --rootfs-only --overwrite "$id" "$T/extracted"
-	told "$T/extracted" >"$T/extracted.txt"
-	same "$T/umoci.txt" "$T/extracted.txt" "image extract differs from umoci"
+	for way in extract render; do
+		mkdir "$T/${way}ed"
+		ok rkt image $way --rootfs-only --overwrite "$id" "$T/${way}ed"
+		told "$T/${way}ed" >"$T/${way}ed.txt"
+		same "$T/umoci.txt" "$T/${way}ed.txt" "image $way differs from umoci"
+	done
 	pod_of "oci:$1" >"$T/pod.txt" 2>/dev/null
 	same "$T/umoci.txt" "$T/pod.txt" "the files of a pod differ from umoci's" "$PODS_OWN"
 	pod_of "oci:$1" --no-overlay >"$T/pod.txt" 2>/dev/null

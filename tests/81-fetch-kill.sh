@@ -20,6 +20,9 @@ check_store() {
 
 	shift
 	until_true 10 no_helpers || fail "a helper outlived rkt: $(stragglers)"
+	# Work that nobody goes on with is left over; nothing is damaged.
+	try rkt fsck
+	! grep -v -E '^(leftover|cgroup): ' "$T/out" || fail "fsck finds damage"
 	listed "$name" || true
 	ok rkt "$@"
 	listed "$name" || fail "not there after it was fetched"

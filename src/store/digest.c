@@ -133,6 +133,15 @@ static int copy_add(struct copy *c, const struct slot *slot)
 	return 0;
 }
 
+/* Waits for the disk. */
+static int copy_end(struct copy *c, struct err *err)
+{
+	/* EINVAL: a file of a kind that is on no disk, as where bytes are only hashed (fsync(2)). */
+	if (c->fd >= 0 && fsync(c->fd) < 0 && errno != EINVAL)
+		return err_sys(err, -errno, "cannot write the image to disk");
+	return 0;
+}
+
 static int fill_ring(struct ring *ring, int in_fd, int out_fd, int64_t *ret_size, struct err *err)
 {
 	struct copy copy = { .fd = out_fd };
@@ -146,8 +155,7 @@ static int fill_ring(struct ring *ring, int in_fd, int out_fd, int64_t *ret_size
 		if (!slot->len) {
 			ring_filled(ring, true);
 			*ret_size = copy.size;
-			return out_fd >= 0 && fsync(out_fd) < 0
-				? err_sys(err, -errno, "cannot write the image to disk") : 0;
+			return copy_end(&copy, err);
 		}
 		if ((int64_t)slot->len > limits()->unpacked_bytes - copy.size)
 			return limit_refuse(err, &limits()->unpacked_bytes, "the archive is larger than");
