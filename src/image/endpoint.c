@@ -292,10 +292,13 @@ static int refused(const struct endpoint *e, const struct http_answer *answer, b
 static int get_with(struct endpoint *e, struct http *h, const char *path, struct http_get *get, const int64_t *held,
 		    struct err *err)
 {
-	for (bool renewed = false;; renewed = true) {
+	int64_t renewed_at = -1;	/* so much was held when they were renewed last; -1: they never were */
+
+	for (;;) {
 		AUTO(free) char *authorization = NULL;
 		unsigned seen;
 		bool own;
+		int64_t now;
 		int r;
 
 		pthread_mutex_lock(&e->lock);
@@ -309,8 +312,11 @@ static int get_with(struct endpoint *e, struct http *h, const char *path, struct
 		if (r != -EACCES)
 			return r;
 		own = is_own_word(e, path, get->answer);
-		if (!own || renewed || get->answer->status != 401)
+		/* A token may end more than once before a large layer does. One that brought nothing is not renewed. */
+		now = held ? *held : 0;
+		if (!own || now <= renewed_at || get->answer->status != 401)
 			return refused(e, get->answer, own, err);
+		renewed_at = now;
 		r = log_in(e, h, get->answer, seen, err);
 		if (r < 0)
 			return r;

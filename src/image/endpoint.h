@@ -35,7 +35,8 @@ char *endpoint_url(const struct endpoint *e, bool plain, const char *path);
 
 /*
  * http_get() of that, with what get says but for its url, authorization and tries; get->answer is needed. held, where
- * given, is what get->from becomes when it is asked once more with new credentials. May be called by several threads.
+ * given, is what get->from becomes when it is asked once more with new credentials, which it is each time that
+ * more was held before the server wanted them. May be called by several threads.
  * -EACCES: we are not let.
  */
 int endpoint_get(struct endpoint *e, const char *path, struct http_get *get, const int64_t *held, struct err *err);
