@@ -17,6 +17,11 @@ large_image() {
 	} | oci "$T/layout" >/dev/null
 }
 
+limited_to() {	# NAME VALUE
+	mkdir -p "$CONFIG/limits.d"
+	printf '{"rktKind":"limits","rktVersion":"v1","%s":%s}' "$1" "$2" >"$CONFIG/limits.d/l.json"
+}
+
 tokens() { grep -c "\"path\": \"/token\"" "$T/bad.log" || true; }
 
 # A layer takes longer than many tokens are good for.
@@ -33,4 +38,12 @@ test_token_of_no_use() {
 	bad_registry 5000
 	refused 'does not let us read' rkt $INSECURE fetch docker://example.com:5000/token/x
 	equal 1 "$(tokens)" "the number of tokens"
+}
+
+# How long a layer is the manifest says already.
+test_no_length() {
+	large_image
+	bad_registry 5000
+	limited_to unsized-bytes '"1MiB"'
+	ok rkt $INSECURE fetch docker://example.com:5000/sizeless/x
 }

@@ -83,6 +83,7 @@ struct http_get {
 	struct http_answer *answer;	/* of the last answer, filled also on failure; the caller clears it */
 	int64_t max;			/* bytes of the body … */
 	const int64_t *limit;		/* … or one of limits(), which a refusal then names */
+	bool exact;			/* max is its size, known from elsewhere: the server need not say it */
 	int64_t seconds_max;		/* for one try; 0: no limit but the stall */
 	bool accept_202;
 	bool need_length;		/* refuse a body that ends when the connection does */

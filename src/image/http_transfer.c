@@ -28,10 +28,10 @@ static const int64_t *body_limit(const struct transfer *t)
 {
 	const struct http_header *h = &t->header;
 	int64_t max = t->get->limit ? *t->get->limit : t->get->max;
+	bool is_sized = h->has_length || h->range.given || t->get->exact;
 
 	/* Who does not say how much it will be could go on until the disk is full. */
-	return h->has_length || h->range.given || max < limits()->unsized_bytes ? t->get->limit :
-										  &limits()->unsized_bytes;
+	return is_sized || max < limits()->unsized_bytes ? t->get->limit : &limits()->unsized_bytes;
 }
 
 /* How much of the body we take. */

@@ -267,7 +267,7 @@ static int get_blob(struct registry *r, struct endpoint *e, void *arg, struct er
 	AUTO(free) char *path = xasprintf("blobs/%s", l->d->digest);
 	AUTO(http_answer_clear) struct http_answer answer = {};
 	struct http_get get = {
-		.kind = "layer", .answer = &answer, .fixed = true, .max = l->d->size, .fd = l->sink->fd,
+		.kind = "layer", .answer = &answer, .fixed = true, .max = l->d->size, .exact = true, .fd = l->sink->fd,
 		.on_version = on_version, .on_version_arg = l, .on_data = on_data, .on_data_arg = l,
 	};
 	int result = l->held == l->d->size ? 0 : endpoint_get(e, path, &get, &l->held, err);

@@ -15,7 +15,7 @@ const struct limit limit_rows[] = {
 	ROW("image-bytes", image_bytes, BYTES, GIB(64), 1, INT64_MAX / 2,
 	    "an image file or a layer, as it is downloaded or read"),
 	ROW("unsized-bytes", unsized_bytes, BYTES, GIB(4), 1, INT64_MAX / 2,
-	    "a download of which the server does not say how large it will be"),
+	    "a download of which neither the server nor a manifest says how large it will be"),
 	ROW("document-bytes", document_bytes, BYTES, MIB(4), KIB(1), MIB(4),
 	    "a manifest, configuration or index of an image"),
 	ROW("page-bytes", page_bytes, BYTES, MIB(1), KIB(1), MIB(64), "a page that discovery reads"),

@@ -19,6 +19,7 @@ repository's name says how, in words with a "." between them:
   path          a layer's digest is "sha256:../../../etc/passwd"
   urls          layers name another place, port 8445, and are not here
   chunked       the config is sent without a length, and without an end after 16 MB
+  sizeless      layers are sent without a length, in chunks
   cut           a layer's answer stops half way; the next one goes on, or starts anew where no Range is asked for
   cutoff        likewise, but every answer stops after 300000 bytes
   norange       (with cut) Range is not understood
@@ -213,7 +214,16 @@ class Handler(BaseHTTPRequestHandler):
                 data = data[:-8] + b"\n" * 8
             if "size" in self.words:
                 data = data[:-1]
+        if "sizeless" in self.words and not is_config:
+            return self.chunks(data)
         return self.body(data, is_config)
+
+    def chunks(self, data):
+        self.head(200, Transfer_Encoding="chunked")
+        for at in range(0, len(data), 65536):
+            piece = data[at:at + 65536]
+            self.wfile.write(b"%x\r\n" % len(piece) + piece + b"\r\n")
+        self.wfile.write(b"0\r\n\r\n")
 
     def body(self, data, is_config):
         first = 0
