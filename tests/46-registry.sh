@@ -47,3 +47,31 @@ test_no_length() {
 	limited_to unsized-bytes '"1MiB"'
 	ok rkt $INSECURE fetch docker://example.com:5000/sizeless/x
 }
+
+# silent_mirror: takes connections and says nothing to them; $T/connections has a line for each.
+silent_mirror() {
+	python3 - "$T/connections" "$T/mirror.ready" <<-'END' &
+		import socket, sys
+		listener = socket.create_server(("127.0.0.1", 5001))
+		open(sys.argv[2], "w").close()
+		kept = []
+		while True:
+		    kept.append(listener.accept())
+		    with open(sys.argv[1], "a") as f:
+		        f.write("one\n")
+	END
+	until_true 10 test -e "$T/mirror.ready" || fail "the mirror did not start"
+	mkdir -p "$CONFIG/registries.d"
+	printf '{"rktKind":"registry","rktVersion":"v1","registries":["%s"],"mirrors":["https://example.com:5001"]}' \
+		example.com:5000 >"$CONFIG/registries.d/mirror.json"
+}
+
+test_silent_mirror() {
+	large_image 6
+	bad_registry 5000
+	silent_mirror
+	limited_to connect-seconds 1
+	ok rkt --debug $INSECURE fetch docker://example.com:5000/good/x
+	equal 1 "$(wc -l <"$T/connections")" "the number of connections"
+	equal 1 "$(grep -c "mirror 'example.com:5001' is passed over from now on" "$T/err")" "how often it is told"
+}

@@ -20,6 +20,7 @@ struct endpoint {
 
 	pthread_mutex_t lock;		/* of what follows */
 	bool reached, plain;		/* it has answered once, and by plain http */
+	bool silent;			/* it was asked, and has never answered */
 	char *authorization;		/* what it wants to see; NULL: nothing yet */
 	unsigned generation;		/* how often that was made anew */
 	struct http *idle[IDLE_MAX];	/* with their connections */
@@ -238,9 +239,29 @@ static int ask_by(struct endpoint *e, struct http *h, bool plain, const char *pa
 		return r;
 	pthread_mutex_lock(&e->lock);
 	e->reached = true;
+	e->silent = false;
 	e->plain = plain;
 	pthread_mutex_unlock(&e->lock);
 	return r;
+}
+
+static bool is_unreachable(int r) { return r == -ETIMEDOUT || r == -ECONNREFUSED || r == -EHOSTUNREACH; }
+
+static void note_silence(struct endpoint *e)
+{
+	pthread_mutex_lock(&e->lock);
+	e->silent = !e->reached;
+	pthread_mutex_unlock(&e->lock);
+}
+
+bool endpoint_is_silent(struct endpoint *e)
+{
+	bool silent;
+
+	pthread_mutex_lock(&e->lock);
+	silent = e->silent;
+	pthread_mutex_unlock(&e->lock);
+	return silent;
 }
 
 /* Where it may be so, a server that does not speak https is asked by http. One with a bad certificate does speak it. */
@@ -309,9 +330,11 @@ static int get_with(struct endpoint *e, struct http *h, const char *path, struct
 		get->from = held ? *held : get->from;
 		r = ask(e, h, path, get, err);
 		get->authorization = NULL;
+		own = is_own_word(e, path, get->answer);
+		if (own && is_unreachable(r) && !get->answer->status)
+			note_silence(e);
 		if (r != -EACCES)
 			return r;
-		own = is_own_word(e, path, get->answer);
 		/* A token may end more than once before a large layer does. One that brought nothing is not renewed. */
 		now = held ? *held : 0;
 		if (!own || now <= renewed_at || get->answer->status != 401)

@@ -40,4 +40,7 @@ char *endpoint_url(const struct endpoint *e, bool plain, const char *path);
  * -EACCES: we are not let.
  */
 int endpoint_get(struct endpoint *e, const char *path, struct http_get *get, const int64_t *held, struct err *err);
+
+/* Was it asked, and has never answered? Whoever has another place to ask need not wait for this one again. */
+bool endpoint_is_silent(struct endpoint *e);
 #endif

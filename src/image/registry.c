@@ -38,13 +38,17 @@ static int from_any(struct registry *r, int (*get)(struct registry *r, struct en
 	int result = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
+		struct endpoint *e = r->endpoints[i];
 		AUTO(free) char *words = NULL;
 
-		result = get(r, r->endpoints[i], arg, err);
+		if (i + 1 < r->n && endpoint_is_silent(e))
+			continue;
+		result = get(r, e, arg, err);
 		if (result >= 0 || (ours && *ours) || i + 1 == r->n)
 			break;
 		words = err ? err_text(err) : xstrdup(err_name(result));
-		talk_say(r->talk, "mirror '%s' is passed over: %s", endpoint_name(r->endpoints[i]), words);
+		talk_say(r->talk, "mirror '%s' is passed over%s: %s", endpoint_name(e),
+			 endpoint_is_silent(e) ? " from now on" : "", words);
 	}
 	return result;
 }
