@@ -31,6 +31,7 @@ struct merge {
 	size_t left;
 	int64_t bytes;			/* of all chunks */
 	uint64_t lot;
+	uint64_t steps;
 
 	struct node *root;
 	/* What this layer's archive has and the result does not: hard links may name it. */
@@ -218,6 +219,7 @@ static struct node *insert(struct merge *m, struct node *t, struct wanted *w)
 	struct node *top;
 	int c;
 
+	m->steps++;
 	if (!t)
 		return w->found = node_new(m, w->dir, w->name, w->len);
 	c = compare(w->name, w->len, t);
@@ -251,9 +253,29 @@ static struct node *child_get(struct merge *m, struct node *dir, const char *nam
 	return w.found;
 }
 
-static bool any_there(const struct node *t)
+/* All of both, where every name of left comes before every one of right. */
+static struct node *join(struct merge *m, struct node *left, struct node *right)
 {
-	return t && (t->inode || any_there(t->left) || any_there(t->right));
+	m->steps++;
+	if (!left || !right)
+		return left ?: right;
+	if (left->weight > right->weight) {
+		left->right = join(m, left->right, right);
+		return left;
+	}
+	right->left = join(m, left, right->left);
+	return right;
+}
+
+static void child_remove(struct merge *m, struct node *dir, const struct node *n)
+{
+	struct node **at = &dir->children;
+
+	while (*at != n) {
+		m->steps++;
+		at = compare(n->name, n->len, *at) < 0 ? &(*at)->left : &(*at)->right;
+	}
+	*at = join(m, n->left, n->right);
 }
 
 /* --- paths -------------------------------------------------------------------- */
@@ -288,8 +310,6 @@ static struct node *lookup(struct node *root, const char *path, size_t len, stru
 			return NULL;
 		}
 		n = child_find(n, path, (size_t)(slash - path));
-		if (n && !n->inode)
-			n = NULL;
 		path = slash + 1;
 	}
 	return n;
@@ -338,42 +358,45 @@ static int parent_get(struct merge *m, struct node *root, const char *path, stru
 
 static bool hide(struct merge *m, struct node *n);
 
-static bool hide_each(struct merge *m, struct node *t)
+/*
+ * What stays of siblings. What goes leaves their tree: were it passed over from then on, a few bytes of
+ * archive, one whiteout more, would cost as much as all that ever went.
+ */
+static struct node *hide_each(struct merge *m, struct node *t)
 {
-	bool stays;
+	struct node *left, *right;
 
 	if (!t)
-		return false;
-	stays = hide(m, t);
-	stays |= hide_each(m, t->left);
-	return hide_each(m, t->right) || stays;
+		return NULL;
+	m->steps++;
+	left = hide_each(m, t->left);
+	right = hide_each(m, t->right);
+	if (!hide(m, t))
+		return join(m, left, right);
+	t->left = left;
+	t->right = right;
+	return t;
 }
 
 /* Takes away what lower layers have below a directory. Does anything of this one stay there? */
 static bool hide_children(struct merge *m, struct node *dir)
 {
 	/* Once is enough: what came since is of this layer. */
-	bool stays = dir->hidden == m->number ? any_there(dir->children) : hide_each(m, dir->children);
-
+	if (dir->hidden != m->number)
+		dir->children = hide_each(m, dir->children);
 	dir->hidden = m->number;
-	if (!stays)
-		dir->children = NULL;
-	return stays;
+	return dir->children;
 }
 
-/* The same with the node itself. */
+/* The same with the node itself: does it stay? Else its siblings are to lose it. */
 static bool hide(struct merge *m, struct node *n)
 {
 	bool stays = n->layer == m->number;
 
-	if (!n->inode)
-		return false;
 	if (is_dir(n) && hide_children(m, n) && !stays) {
 		make_implied(m, n);	/* of it nothing is left but the way to what stays */
 		stays = true;
 	}
-	if (!stays)
-		n->inode = NULL;
 	return stays;
 }
 
@@ -428,8 +451,8 @@ static int apply_marker(struct merge *m, const char *path, enum marker marker, s
 		return 0;
 	}
 	n = child_find(dir, name, strlen(name));
-	if (n)
-		(void)hide(m, n);
+	if (n && !hide(m, n))
+		child_remove(m, dir, n);
 	return 0;
 }
 
@@ -586,18 +609,28 @@ struct tar_sink merge_begin(struct merge *m, const struct merge_layer *layer)
 
 /* --- the result ----------------------------------------------------------------- */
 
-/* The nodes of t that are there, as a list that goes on with after. */
+/* Siblings as a list, which goes on with after: its first. */
 static struct node *flatten(struct node *t, struct node *after)
 {
-	while (t) {
-		struct node *left = t->left, *list = flatten(t->right, after);
-
-		if (t->inode)
-			t->next = list;
-		after = t->inode ? t : list;
-		t = left;
+	for (; t; t = t->left) {
+		t->next = flatten(t->right, after);
+		after = t;
 	}
 	return after;
+}
+
+/* The first of siblings, which are both from then on: the list that begins with it and the tree that it is on top of. */
+static struct node *sorted(struct node *t)
+{
+	struct node *first = flatten(t, NULL), **at = &t;
+
+	if (!first)
+		return NULL;
+	while (*at != first)
+		at = &(*at)->left;
+	*at = first->right;
+	first->right = t;
+	return first;
 }
 
 static void settle(struct merge *m, struct node *dir)
@@ -606,7 +639,7 @@ static void settle(struct merge *m, struct node *dir)
 
 	i->number = ++m->inodes;
 	i->nlink = 2;
-	dir->children = flatten(dir->children, NULL);
+	dir->children = sorted(dir->children);
 	for (struct node *n = dir->children; n; n = n->next) {
 		if (is_dir(n)) {
 			i->nlink++;
@@ -630,6 +663,13 @@ struct node *merge_root(const struct merge *m)
 	return m->root;
 }
 
+const struct node *merge_find(const struct merge *m, const char *path)
+{
+	struct node *blocker;
+
+	return lookup(m->root, path, strlen(path), &blocker);
+}
+
 uint32_t merge_inodes(const struct merge *m)
 {
 	return m->inodes;
@@ -638,6 +678,11 @@ uint32_t merge_inodes(const struct merge *m)
 int64_t merge_content(const struct merge *m)
 {
 	return m->content;
+}
+
+uint64_t merge_steps(const struct merge *m)
+{
+	return m->steps;
 }
 
 /* --- telling it again ------------------------------------------------------------- */

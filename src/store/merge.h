@@ -33,12 +33,9 @@ struct node {
 	struct inode *inode;
 	struct node *parent;		/* NULL: the root */
 	struct node *children;		/* of a directory, in byte order of their names */
-	union {
-		struct node *next;	/* the sibling that comes after */
-		struct node *right;
-	};
-	/* Of merge.c alone: while archives are added, siblings are a tree, and gone ones have no inode. */
-	struct node *left;
+	struct node *next;		/* the sibling that comes after */
+	/* Of merge.c alone: siblings are a tree too, so that names are found in it. */
+	struct node *left, *right;
 	uint32_t weight;
 	uint32_t layer, hidden;		/* the last one that named it, and that hid what lower ones have below it */
 	bool implied;			/* a directory that was only ever part of a longer name */
@@ -77,8 +74,15 @@ struct tar_sink merge_begin(struct merge *m, const struct merge_layer *layer);
 /* Sorts, numbers, counts links. Afterwards the root and all below can be read, and no layer can be added. */
 void merge_finish(struct merge *m);
 struct node *merge_root(const struct merge *m);
+const struct node *merge_find(const struct merge *m, const char *path);	/* "" for the root; NULL: nothing */
 uint32_t merge_inodes(const struct merge *m);	/* how many */
 int64_t merge_content(const struct merge *m);	/* bytes of all files, hard links once, holes included */
+
+/*
+ * How many names were passed to put the archives together: about as many as there are names and members, times
+ * the logarithm of that, whatever the archives are. Tests hold it against them.
+ */
+uint64_t merge_steps(const struct merge *m);
 
 /* Where the bytes are taken from. */
 struct merge_source {

@@ -426,6 +426,97 @@ static void many(void **state)
 	assert_int_equal(count, N);
 }
 
+/* A file like any other: such a member takes half a kilobyte of an archive, and some bytes once that is compressed. */
+static void put_member(const struct tar_sink *sink, const char *path)
+{
+	const struct member m = { .kind = MEMBER_FILE, .path = path, .mode = 0644 };
+
+	assert_int_equal(sink->end(sink->arg, &m, NULL), 0);
+}
+
+static struct merge *with_names(const char *dir, size_t n)
+{
+	struct merge *m = merge_new();
+	struct tar_sink sink = merge_begin(m, &(struct merge_layer){ .format = TAR_OCI });
+
+	for (size_t i = 0; i < n; i++) {
+		AUTO(free) char *path = xasprintf("%s/%zu", dir, i);
+
+		put_member(&sink, path);
+	}
+	return m;
+}
+
+/* What is hidden again and again, while something of the layer stays there, costs what is hidden once. */
+static void many_markers(void **state)
+{
+	enum { N = 50000, STEPS = 100 * 2 * N };
+	static const char *const markers[] = { "d/.wh..wh..opq", ".wh.d", "d/.wh.nothing", ".wh..wh..opq" };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(markers); k++) {
+		AUTO(merge_free) struct merge *m = with_names("d", N);
+		struct tar_sink sink = merge_begin(m, &(struct merge_layer){ .format = TAR_OCI, .archive = 1 });
+		bool all_go = k != 2;
+
+		put_member(&sink, "d/x");
+		for (size_t i = 0; i < N; i++)
+			put_member(&sink, markers[k]);
+		assert_in_range(merge_steps(m), N, STEPS);
+		merge_finish(m);
+		assert_int_equal(merge_inodes(m), all_go ? 3 : N + 3);
+		assert_non_null(merge_find(m, "d/x"));
+	}
+}
+
+/* A whiteout for each name, then the names again, in every layer of some. */
+static void many_whiteouts(void **state)
+{
+	enum { N = 20000, ROUNDS = 5, STEPS = 100 * N * 2 * ROUNDS };
+	AUTO(merge_free) struct merge *m = with_names("d", N);
+
+	(void)state;
+	for (unsigned round = 1; round <= ROUNDS; round++) {
+		struct tar_sink sink = merge_begin(m, &(struct merge_layer){ .format = TAR_OCI, .archive = round });
+
+		for (size_t i = 0; i < N; i++) {
+			AUTO(free) char *marker = xasprintf("d/.wh.%zu", i), *path = xasprintf("d/%zu", i);
+
+			put_member(&sink, marker);
+			if (i % 2 == round % 2)
+				put_member(&sink, path);
+		}
+	}
+	assert_in_range(merge_steps(m), N, STEPS);
+	merge_finish(m);
+	assert_int_equal(merge_inodes(m), 2 + N / 2);
+	for (size_t i = 0; i < N; i++) {
+		AUTO(free) char *path = xasprintf("d/%zu", i);
+		const struct node *n = merge_find(m, path);
+
+		assert_int_equal(n != NULL, i % 2 == ROUNDS % 2);
+		assert_true(!n || (str_eq(n->name, path + 2) && n->inode->archive == ROUNDS));
+	}
+}
+
+static void found(void **state)
+{
+	AUTO(image_clear) struct image i = {};
+
+	(void)state;
+	make(&i, TAR_OCI, (const struct layer[LAYERS_MAX]){
+				  { MEMBERS(FILE_("d/b", "1"), FILE_("d/a", "1"), FILE_("d/c", "1"), SYM_("l", "d")) },
+				  { MEMBERS(FILE_("d/.wh.b", "")) } });
+	assert_string_equal(i.words, "");
+	assert_ptr_equal(merge_find(i.merge, ""), merge_root(i.merge));
+	assert_string_equal(merge_find(i.merge, "d")->name, "d");
+	assert_string_equal(merge_find(i.merge, "d/a")->name, "a");
+	assert_string_equal(merge_find(i.merge, "d/c")->name, "c");
+	assert_null(merge_find(i.merge, "d/b"));
+	assert_null(merge_find(i.merge, "d/a/x"));
+	assert_null(merge_find(i.merge, "l/a"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +524,7 @@ int main(void)
 		cmocka_unit_test(opaque), cmocka_unit_test(reserved), cmocka_unit_test(hard_links),
 		cmocka_unit_test(dependencies), cmocka_unit_test(whitelists), cmocka_unit_test(attributes),
 		cmocka_unit_test(replayed), cmocka_unit_test(many),
+		cmocka_unit_test(many_markers), cmocka_unit_test(many_whiteouts), cmocka_unit_test(found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

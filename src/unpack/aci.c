@@ -33,21 +33,6 @@ struct aci_sink {
 	const struct merge *all;	/* the files are those of one layer of this; NULL: they are all */
 };
 
-static const struct node *find(const struct merge *m, const char *path)
-{
-	const struct node *n = merge_root(m);
-
-	while (n && *path) {
-		size_t len = strcspn(path, "/");
-
-		n = n->children;
-		while (n && (strncmp(n->name, path, len) != 0 || n->name[len]))
-			n = n->next;
-		path += len + (path[len] == '/');
-	}
-	return n;
-}
-
 static int begin(void *arg, const struct member *m, struct err *err)
 {
 	const struct aci_sink *s = arg;
@@ -56,7 +41,7 @@ static int begin(void *arg, const struct member *m, struct err *err)
 
 	/* A layer need not name the directories that its files are in; below it they are what they are. */
 	if (m->kind == MEMBER_DIRECTORY && s->all)
-		n = find(s->all, m->path);
+		n = merge_find(s->all, m->path);
 	if (n) {
 		other.mode = n->inode->mode & 07777;
 		other.uid = n->inode->uid;
@@ -67,7 +52,7 @@ static int begin(void *arg, const struct member *m, struct err *err)
 	}
 	/* Hard links are those of files. */
 	if (m->kind == MEMBER_HARDLINK)
-		n = find(s->files, m->link);
+		n = merge_find(s->files, m->link);
 	if (m->kind == MEMBER_HARDLINK && n && !S_ISREG(n->inode->mode)) {
 		other.kind = S_ISLNK(n->inode->mode) ? MEMBER_SYMLINK : MEMBER_FIFO;
 		other.link = n->inode->link;
@@ -196,7 +181,7 @@ int add_dev_links(struct merge *m, struct err *err)
 
 int check_dev(const struct merge *m, struct err *err)
 {
-	const struct node *dev = find(m, "dev");
+	const struct node *dev = merge_find(m, "dev");
 
 	if (dev && !S_ISDIR(dev->inode->mode))
 		return err_set(err, -ERR_BAD_INPUT, "invalid layer: \"/dev\" is not a directory");
