@@ -47,6 +47,7 @@ test_those_of_oci_images_too() {
 	check_division
 	# Nothing here has to be root: layers are hashed, and an index is a file.
 	did 'becomes 65534' rkt-unpack
+	did 'becomes 65534' rkt-fetch
 }
 
 # watch_fetch: a fetch of an image that stops half way; sets $fetch_pid and $unpack_pid (where there is one).
@@ -129,6 +130,25 @@ test_unpacker_has_no_power() {
 	[ "$(readlink "/proc/$unpack_pid/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ] || fail "it has the mounts"
 	equal "" "$(tr '\0' '\n' <"/proc/$unpack_pid/environ")" "environment"
 	end_fetch
+}
+
+# Whoever runs as the same user cannot speak in its place: what it says decides whom an image was signed by.
+test_nobody_traces_them() {
+	local tracer i
+
+	have probe
+	python3 "$LIB/tracer.py" 65534 >"$T/traced" 2>"$T/traced.err" &
+	tracer=$!
+	until_true 10 grep -q ready "$T/traced" || fail "$(cat "$T/traced.err")"
+	setpriv --reuid=65534 --regid=65534 --clear-groups sleep 2 &
+	for ((i = 0; i < 8; i++)); do
+		ok rkt --insecure-options=image fetch --pull-policy=update "$FIX/shell.aci"
+	done
+	wait $!
+	kill $tracer
+	wait $tracer || true
+	grep -q -x sleep "$T/traced" || fail "it cannot even trace what it may"
+	equal sleep "$(sort -u "$T/traced" | grep -v ready)" "what was traced"
 }
 
 # A program that was taken over and tries something is ended, and rkt says so.

@@ -129,6 +129,27 @@ test_broken_layouts() {
 	mkfifo "$T/piped/index.json"
 	not_fetched 'index.json' "oci:$T/piped"
 
+	# One file that shall be two layers: fetching it once would be waiting for the other.
+	cp -r "$T/layout" "$T/twin"
+	python3 - "$T/twin" <<-'END'
+		import hashlib, json, sys
+		top = sys.argv[1]
+		path = lambda d: f"{top}/blobs/{d['digest'].replace(':', '/')}"
+		def put(d, document):
+		    data = json.dumps(document).encode()
+		    d.update(digest="sha256:" + hashlib.sha256(data).hexdigest(), size=len(data))
+		    open(path(d), "wb").write(data)
+		index = json.load(open(top + "/index.json"))
+		manifest = json.load(open(path(index["manifests"][0])))
+		config = json.load(open(path(manifest["config"])))
+		manifest["layers"].append(manifest["layers"][0])
+		config["rootfs"]["diff_ids"].append("sha256:" + 64 * "0")
+		put(manifest["config"], config)
+		put(index["manifests"][0], manifest)
+		json.dump(index, open(top + "/index.json", "w"))
+	END
+	not_fetched 'layers 1 and [0-9]* are one file' "oci:$T/twin"
+
 	not_fetched 'oci-layout' "oci:$T"
 	not_fetched 'No such file or directory' "oci:$T/none"
 }

@@ -184,7 +184,7 @@ static int open_download(struct job *j, struct err *err)
 	if (j->image->ref->kind == REFERENCE_FILE)
 		return store_temp_file(j->store, &j->download_fd, err);
 	name = download_name(j);
-	r = partial_open(j->store, name, &j->part, err);
+	r = partial_open(j->store, name, true, &j->part, err);
 	return r >= 0 && j->part.waited && use_stored(j) ? 1 : r;
 }
 

@@ -83,7 +83,7 @@ static struct identity identity(void)
 	return id;
 }
 
-/* In the child: nothing of ours stays within its reach, and it does not outlive us. */
+/* In the child: nothing of ours stays within its reach, and it does not outlive us. As root it gives that up itself. */
 static int give_up_privilege(void *arg, struct err *err)
 {
 	const struct identity *id = arg;
@@ -91,7 +91,7 @@ static int give_up_privilege(void *arg, struct err *err)
 
 	if (chdir("/") < 0)
 		return err_sys(err, -errno, "cannot enter '/'");
-	r = proc_drop(id->uid, id->gid, err);
+	r = id->own ? proc_drop(id->uid, id->gid, err) : 0;
 	if (r < 0)
 		return r;
 	/* After the change of user, which would clear it. */
@@ -108,6 +108,7 @@ static int start(const struct fetch_config *config, const struct helper_fds *f, 
 	AUTO(strv_free) char **env = environment();
 	AUTO(close) int exe_fd = -1;
 	struct identity id = identity();
+	AUTO(free) char *as = xasprintf(WIRE_ARG_AS "%u:%u", id.uid, id.gid);
 	/* What libraries print there is for nobody's eyes; what matters comes over the socket. */
 	int fds[WIRE_FD_KEYS + WIRE_KEY_FILES_MAX] = { -1, -1, -1 };
 	struct proc proc = { .env = env, .fds = fds, .before_exec = give_up_privilege, .arg = &id };
@@ -124,7 +125,7 @@ static int start(const struct fetch_config *config, const struct helper_fds *f, 
 		fds[WIRE_FD_KEYS + i] = f->keys[i];
 	proc.exe_fd = exe_fd;
 	/* The local services that a person can reach start programs; nobody's are for all. */
-	proc.argv = (char *[]){ (char[]){ "rkt-fetch" }, id.own ? NULL : (char[]){ WIRE_ARG_LOCAL_SERVICES }, NULL };
+	proc.argv = (char *[]){ (char[]){ "rkt-fetch" }, id.own ? NULL : as, (char[]){ WIRE_ARG_LOCAL_SERVICES }, NULL };
 	proc.n_fds = WIRE_FD_KEYS + f->n_keys;
 	r = proc_start(&proc, NULL, ret_pidfd, err);
 	return r < 0 ? err_wrap(err, r, "cannot start rkt-fetch") : 0;

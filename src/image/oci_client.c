@@ -371,11 +371,13 @@ static int layer_start(struct pull *p, size_t i, bool wait, struct err *err)
 		layer_end(p, l);
 		return 0;
 	}
-	r = partial_open(p->store, l->told->digest, &l->part, err);
+	r = partial_open(p->store, l->told->digest, wait, &l->part, err);
 	if (r >= 0)
 		r = blob_add_start(p->store, p->unpack_fd, l->key, &l->blob, &stream_fd, err);
 	if (r >= 0)
 		r = tell(p, "layer", i, (int[]){ l->part.fd, stream_fd }, 2, err);
+	if (r == -EWOULDBLOCK)
+		layer_end(p, l);
 	if (r < 0)
 		return r;
 	l->state = LAYER_RUNNING;

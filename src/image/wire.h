@@ -13,7 +13,13 @@
  */
 enum { WIRE_MAX = JSON_MAX_BYTES };
 
-/* An argument of rkt-fetch: looking up hosts may ask local services; see fetch/box.h. */
+/*
+ * Arguments of rkt-fetch, in this order. "as=UID:GID": root starts it as root, and it becomes that one before all else.
+ * Had it become that one before it was executed, other processes of that user could trace it until it forbids that,
+ * and say in its place whom an image was signed by.
+ */
+#define WIRE_ARG_AS "as="
+/* Looking up hosts may ask local services; see fetch/box.h. */
 #define WIRE_ARG_LOCAL_SERVICES "local-services"
 
 /* What a reply may hold at most; one that holds more makes no sense. */

@@ -87,7 +87,7 @@ struct oci_config {
 };
 int oci_config_read(const char *text, size_t len, struct oci_config *ret, struct err *err);
 
-/* Has the configuration as many diff IDs as the manifest has layers? */
+/* Has the configuration as many diff IDs as the manifest has layers, and one for each file? -ERR_BAD_INPUT: no. */
 int oci_config_check(const struct oci_config *config, const struct oci_document *manifest, struct err *err);
 void oci_config_clear(struct oci_config *c);
 static inline void oci_config_clear_auto(struct oci_config *c) { oci_config_clear(c); }

@@ -95,6 +95,12 @@ int oci_config_check(const struct oci_config *config, const struct oci_document 
 
 	if (n != manifest->n)
 		return err_set(err, -ERR_BAD_INPUT, "the manifest has %zu layers and the configuration %zu", manifest->n, n);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (str_eq(manifest->list[i].digest, manifest->list[k].digest) &&
+			    !str_eq(config->diff_ids[i], config->diff_ids[k]))
+				return err_set(err, -ERR_BAD_INPUT, "layers %zu and %zu are one file, of which the "
+					       "configuration says that it is two", k + 1, i + 1);
 	return 0;
 }
 

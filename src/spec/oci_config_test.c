@@ -42,6 +42,19 @@ static void test_reads(void **state)
 	assert_int_equal(oci_config_check(&c, &two, NULL), -ERR_BAD_INPUT);
 }
 
+static void test_one_file_is_one_layer(void **state)
+{
+	struct oci_descriptor layers[] = { { .digest = (char *)"a" }, { .digest = (char *)"b" }, { .digest = (char *)"a" } };
+	struct oci_document manifest = { .list = layers, .n = ARRAY_LEN(layers) };
+	struct oci_config same = { .diff_ids = (char *[]){ (char *)"1", (char *)"2", (char *)"1", NULL } };
+	struct oci_config other = { .diff_ids = (char *[]){ (char *)"1", (char *)"2", (char *)"3", NULL } };
+	AUTO(err_clear) struct err err = {};
+
+	assert_int_equal(oci_config_check(&same, &manifest, NULL), 0);
+	assert_int_equal(oci_config_check(&other, &manifest, &err), -ERR_BAD_INPUT);
+	assert_non_null(strstr(err.chain[0], "layers 1 and 3 are one file"));
+}
+
 static void test_refuses_documents(void **state)
 {
 	static const struct { const char *text, *words; } cases[] = {
@@ -246,6 +259,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads),
+		cmocka_unit_test(test_one_file_is_one_layer),
 		cmocka_unit_test(test_refuses_documents),
 		cmocka_unit_test(test_whole_image),
 		cmocka_unit_test(test_bare_image),

@@ -75,7 +75,7 @@ static bool is_named(const struct partial *p)
 	       st.st_ino == now.st_ino && st.st_dev == now.st_dev;
 }
 
-static int open_file(struct partial *p)
+static int open_file(struct partial *p, bool wait)
 {
 	int r = 0;
 
@@ -84,14 +84,14 @@ static int open_file(struct partial *p)
 		return -errno;
 	if (flock(p->fd, LOCK_EX | LOCK_NB) < 0)
 		r = -errno;
-	if (r == -EWOULDBLOCK) {
+	if (r == -EWOULDBLOCK && wait) {
 		p->waited = true;
 		r = store_wait_lock(p->fd, LOCK_EX, "finish downloading the same");
 	}
 	return r >= 0 && !is_named(p) ? -ENOENT : r;
 }
 
-static int open_both(struct store *s, struct partial *p, struct err *err)
+static int open_both(struct store *s, bool wait, struct partial *p, struct err *err)
 {
 	AUTO(free) char *path = dir_path();
 	int r;
@@ -101,7 +101,7 @@ static int open_both(struct store *s, struct partial *p, struct err *err)
 		if (r == -EPERM)
 			return r;
 		if (r >= 0)
-			r = open_file(p);
+			r = open_file(p, wait);
 		/* Both go with the last download. */
 		if (r != -ENOENT || missed == MISSED_MAX)
 			break;
@@ -165,7 +165,7 @@ static int take_up(struct partial *p)
 	return r >= 0 && digest ? write_note(p) : r;
 }
 
-int partial_open(struct store *s, const char *what, struct partial *ret, struct err *err)
+int partial_open(struct store *s, const char *what, bool wait, struct partial *ret, struct err *err)
 {
 	AUTO(partial_keep) struct partial p = PARTIAL_NONE;
 	int r;
@@ -175,7 +175,7 @@ int partial_open(struct store *s, const char *what, struct partial *ret, struct 
 	/* A sweep would take the directory away. */
 	r = store_use(s, err);
 	if (r >= 0)
-		r = open_both(s, &p, err);
+		r = open_both(s, wait, &p, err);
 	if (r < 0)
 		return r;
 	r = take_up(&p);

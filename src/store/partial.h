@@ -23,10 +23,10 @@ struct partial {
 /*
  * Opens the one for what, empty if there is none that can be gone on with. what is a digest, which can always be
  * gone on with, or any other name of what is wanted, which can be once partial_note() said of which version it is.
- * Waits for another rkt that is downloading it, and says so on stderr. From here on the store is in use, as by
- * store_use().
+ * wait: for whoever is downloading it, which is said on stderr; without: -EWOULDBLOCK. Who holds another one may not
+ * wait: that could be the one waited for. From here on the store is in use, as by store_use().
  */
-int partial_open(struct store *s, const char *what, struct partial *ret, struct err *err);
+int partial_open(struct store *s, const char *what, bool wait, struct partial *ret, struct err *err);
 
 /*
  * The bytes from now on are of this version of the URL, by the server's word (http_answer.version; NULL: it has no

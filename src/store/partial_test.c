@@ -40,7 +40,7 @@ static void leave(struct place *p, const char *what, const char *version)
 {
 	struct partial part;
 
-	assert_int_equal(partial_open(p->store, what, &part, NULL), 0);
+	assert_int_equal(partial_open(p->store, what, true, &part, NULL), 0);
 	if (version)
 		assert_int_equal(partial_note(&part, url, version, NULL), 0);
 	assert_int_equal(pwrite(part.fd, "abc", 3, size_of(&part)), 3);
@@ -56,7 +56,7 @@ static void goes_on(void **state)
 	leave(p, "image a", "\"v1\"");
 	leave(p, "image a", "\"v1\"");
 	leave(p, "image b", "\"v1\"");
-	assert_int_equal(partial_open(p->store, "image a", &part, NULL), 0);
+	assert_int_equal(partial_open(p->store, "image a", true, &part, NULL), 0);
 	assert_int_equal(size_of(&part), 6);
 	assert_string_equal(part.what, "image a");
 	assert_string_equal(part.url, url);
@@ -66,7 +66,7 @@ static void goes_on(void **state)
 	assert_int_equal(entries(p), 4);
 	partial_remove(p->store, &part);
 	assert_int_equal(entries(p), 2);
-	assert_int_equal(partial_open(p->store, "image b", &part, NULL), 0);
+	assert_int_equal(partial_open(p->store, "image b", true, &part, NULL), 0);
 	partial_remove(p->store, &part);
 	assert_int_equal(entries(p), -1);
 	partial_remove(p->store, &part);
@@ -79,7 +79,7 @@ static void other_version(void **state)
 
 	leave(p, "image a", "\"v1\"");
 	leave(p, "image a", "\"v2\"");
-	assert_int_equal(partial_open(p->store, "image a", &part, NULL), 0);
+	assert_int_equal(partial_open(p->store, "image a", true, &part, NULL), 0);
 	assert_string_equal(part.version, "\"v2\"");
 	assert_int_equal(size_of(&part), 3);
 	assert_int_equal(partial_note(&part, "https://example.com/b.aci", "\"v2\"", NULL), 0);
@@ -93,18 +93,18 @@ static void no_version(void **state)
 	AUTO(partial_keep) struct partial part = PARTIAL_NONE;
 
 	leave(p, "image a", NULL);
-	assert_int_equal(partial_open(p->store, "image a", &part, NULL), 0);
+	assert_int_equal(partial_open(p->store, "image a", true, &part, NULL), 0);
 	assert_int_equal(size_of(&part), 0);
 	assert_null(part.version);
 	partial_keep(&part);
 	leave(p, "image a", "\"v1\"");
-	assert_int_equal(partial_open(p->store, "image a", &part, NULL), 0);
+	assert_int_equal(partial_open(p->store, "image a", true, &part, NULL), 0);
 	assert_int_equal(size_of(&part), 3);
 	assert_int_equal(partial_note(&part, url, NULL, NULL), 0);
 	assert_int_equal(size_of(&part), 0);
 	assert_int_equal(pwrite(part.fd, "abc", 3, 0), 3);
 	partial_keep(&part);
-	assert_int_equal(partial_open(p->store, "image a", &part, NULL), 0);
+	assert_int_equal(partial_open(p->store, "image a", true, &part, NULL), 0);
 	assert_int_equal(size_of(&part), 0);
 }
 
@@ -115,7 +115,7 @@ static void digests(void **state)
 
 	leave(p, digest, NULL);
 	leave(p, digest, NULL);
-	assert_int_equal(partial_open(p->store, digest, &part, NULL), 0);
+	assert_int_equal(partial_open(p->store, digest, true, &part, NULL), 0);
 	assert_int_equal(size_of(&part), 6);
 	assert_null(part.version);
 }
@@ -134,12 +134,12 @@ static void bad_notes(void **state)
 		AUTO(free) char *note = NULL;
 
 		leave(p, "image a", "\"v1\"");
-		assert_int_equal(partial_open(p->store, "image a", &part, NULL), 0);
+		assert_int_equal(partial_open(p->store, "image a", true, &part, NULL), 0);
 		assert_int_equal(size_of(&part), 3);
 		note = xasprintf("%s.json", part.name);
 		assert_int_equal(file_write(part.dir_fd, note, notes[i], strlen(notes[i]), 0600), 0);
 		partial_keep(&part);
-		assert_int_equal(partial_open(p->store, "image a", &part, NULL), 0);
+		assert_int_equal(partial_open(p->store, "image a", true, &part, NULL), 0);
 		assert_int_equal(size_of(&part), 0);
 		assert_null(part.version);
 		partial_keep(&part);
@@ -156,11 +156,11 @@ static void not_our_own(void **state)
 
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(chmod(path, 0770), 0);
-	assert_int_equal(partial_open(p->store, "image a", &part, &err), -EPERM);
+	assert_int_equal(partial_open(p->store, "image a", true, &part, &err), -EPERM);
 	assert_non_null(strstr(err.chain[0], "is not our own: remove it"));
 	assert_int_equal(rmdir(path), 0);
 	assert_int_equal(symlink("/tmp", path), 0);
-	assert_true(partial_open(p->store, "image a", &part, &err) < 0);
+	assert_true(partial_open(p->store, "image a", true, &part, &err) < 0);
 	assert_int_equal(part.fd, -1);
 }
 
@@ -172,7 +172,7 @@ static void other_rkt(const struct place *p, int ready_fd, int end_fd)
 	char c = 0;
 	size_t len;
 
-	if (store_open(p->path, STORE_WRITE, &store, NULL) < 0 || partial_open(store, "image a", &part, NULL) < 0 ||
+	if (store_open(p->path, STORE_WRITE, &store, NULL) < 0 || partial_open(store, "image a", true, &part, NULL) < 0 ||
 	    partial_note(&part, url, "\"v1\"", NULL) < 0 || pwrite(part.fd, "abc", 3, 0) != 3)
 		_exit(1);
 	(void)!write(ready_fd, "", 1);
@@ -200,8 +200,9 @@ static void one_at_a_time(void **state)
 		if (!pid)
 			other_rkt(p, ready[1], end[0]);
 		assert_int_equal(fd_read_upto(ready[0], &c, 1, &len), 0);
+		assert_int_equal(partial_open(p->store, "image a", false, &part, NULL), -EWOULDBLOCK);
 		assert_int_equal(write(end[1], removes ? "r" : "k", 1), 1);
-		assert_int_equal(partial_open(p->store, "image a", &part, NULL), 0);
+		assert_int_equal(partial_open(p->store, "image a", true, &part, NULL), 0);
 		assert_true(part.waited);
 		assert_int_equal(size_of(&part), removes ? 0 : 3);
 		assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -109,5 +109,8 @@ int box_enter(int dir_fd, int tree_fd, unsigned max_files, struct err *err)
 	confine_limit(RLIMIT_CORE, 0);
 	confine_limit(RLIMIT_NOFILE, max_files);
 	r = geteuid() == 0 ? give_up_root(dir_fd, tree_fd, err) : stay_below(dir_fd, tree_fd, err);
+	/* Becoming another user sets it to what fs.suid_dumpable says. */
+	if (r >= 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		r = err_sys(err, -errno, "cannot forbid core dumps");
 	return r < 0 ? r : confine_calls(dir_fd >= 0 ? CONFINE_MAKE : 0, err);
 }
