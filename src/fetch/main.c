@@ -56,8 +56,6 @@ static int become(const char *who, struct err *err)
 
 static int give_up_root(const char *word, struct err *err)
 {
-	int r;
-
 	if (!str_starts(word ?: "", WIRE_ARG_AS))
 		return err_set(err, -EPERM, "refusing to run as root");
 	return become(word + strlen(WIRE_ARG_AS), err);
