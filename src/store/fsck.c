@@ -418,14 +418,43 @@ static bool consists_of(const struct image_info *info, const char *key)
 	return strv_has(blobs, key);
 }
 
-static char *names_of_images(const struct check *c, const char *key)
+/*
+ * Those images, as they are now: others fetch while we read, and what was found before may have cost one of them.
+ * The caller frees them with image_infos_free().
+ */
+static int images_of(struct store *s, const char *key, struct image_info **ret, size_t *ret_n, struct err *err)
+{
+	struct image_info *list = NULL;
+	size_t n = 0, bad = 0, kept = 0;
+	int r;
+
+	r = store_list(s, &list, &n, &bad, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (consists_of(&list[i], key))
+			list[kept++] = list[i];
+		else
+			image_info_clear(&list[i]);
+	}
+	*ret = list;
+	*ret_n = kept;
+	return 0;
+}
+
+static int names_of_images(struct store *s, const char *key, char **ret, struct err *err)
 {
 	AUTO(strv_free) char **names = NULL;
+	struct image_info *list = NULL;
+	size_t n = 0;
+	int r = images_of(s, key, &list, &n, err);
 
-	for (size_t i = 0; i < c->n; i++)
-		if (consists_of(&c->images[i], key))
-			strv_add(&names, c->images[i].name);
-	return strv_join(names, ", ");
+	for (size_t i = 0; i < n; i++)
+		strv_add(&names, list[i].name);
+	image_infos_free(list, n);
+	if (r >= 0)
+		*ret = strv_join(names, ", ");
+	return r;
 }
 
 /* Fetched again meanwhile? */
@@ -439,17 +468,20 @@ static bool is_another(const struct blob *b)
 	       st.st_ctim.tv_nsec != b->seen.st_ctim.tv_nsec;
 }
 
+/* Under the exclusive lock. The blob goes last: killed before, it is found again. */
 static int remove_images_of(struct check *c, const char *key, struct err *err)
 {
 	AUTO(free) char *path = store_sharded("blob", key);
-	int r = 0;
+	struct image_info *list = NULL;
+	size_t n = 0;
+	int r = images_of(c->store, key, &list, &n, err);
 
-	for (size_t i = 0; i < c->n && r >= 0; i++)
-		if (consists_of(&c->images[i], key))
-			r = forget(&(struct one){ c, &c->images[i] }, err);
-	/* Somebody may have removed one meanwhile. */
-	if (r == -ERR_NOT_FOUND)
-		r = 0;
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		r = forget(&(struct one){ c, &list[i] }, err);
+		if (r == -ERR_NOT_FOUND)
+			r = 0;	/* by somebody's hand meanwhile */
+	}
+	image_infos_free(list, n);
 	if (r >= 0)
 		r = cas_unlink(c->store->cas_fd, path, 0);
 	return r == -ENOENT ? 0 : r;
@@ -490,7 +522,9 @@ static int check_blob(struct check *c, const char *key, struct err *err)
 	if (r != -ERR_BAD_INPUT)
 		return r;
 	err_clear(err);
-	images = names_of_images(c, key);
+	r = names_of_images(c->store, key, &images, err);
+	if (r < 0)
+		return r;
 	p.words = words = xasprintf("its bytes are not what its name says (%s)", images);
 	(void)fsck_found(c->q, &p, remove_damaged, &b);
 	return 0;

@@ -146,6 +146,53 @@ static void lacking(void **state)
 	expect(p, false, true, "");
 }
 
+/* Other bytes, as many. */
+static void damage(struct place *p, const char *key)
+{
+	AUTO(free) char *path = store_sharded("blob", key);
+	AUTO(close) int fd = openat(p->store->cas_fd, path, O_RDWR | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "?", 1, 0), 1);
+}
+
+/*
+ * Two layers are damaged. The first takes the images that have both with it; the second then still takes the others,
+ * whichever of them come first.
+ */
+static void damaged_twice(void **state)
+{
+	/* The ones with both are the oldest and the newest: some file systems list files in that order. */
+	static const char *const tops[] = { "x", "a", "b", "x" };
+	struct place *p = *state;
+	AUTO(free) char *first = NULL, *second = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(tops); i++) {
+		AUTO(image_info_clear) struct image_info info = {};
+		AUTO(free) char *name = xasprintf("example.com/%zu", i);
+		struct buf both[2] = {};
+
+		buf_adds(&both[0], "y");
+		buf_adds(&both[1], tops[i]);
+		assert_int_equal(place_add_oci(p, name, both, 2, false, &info, NULL), 0);
+		buf_clear(&both[0]);
+		buf_clear(&both[1]);
+		if (!i) {
+			first = xstrdup(info.layers[1]);
+			second = xstrdup(info.layers[0]);
+		}
+	}
+	store_close(p->store);
+	assert_int_equal(store_open(p->path, STORE_WRITE, &p->store, NULL), 0);
+	assert_true(strcmp(first, second) < 0);
+	damage(p, first);
+	damage(p, second);
+	expect(p, false, true, "damaged? damaged? ");
+	expect(p, true, true, "damaged+ damaged+ ");
+	expect(p, false, true, "");
+	assert_int_equal(place_count(p, "cas/image"), 0);
+}
+
 static void name_lost(void **state)
 {
 	struct place *p = *state;
@@ -229,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_make, place_drop)
 		TEST(sound), TEST(nobodys), TEST(lacking), TEST(name_lost), TEST(tree_lost), TEST(others),
+		TEST(damaged_twice),
 		cmocka_unit_test_setup_teardown(index_lacking, place_make_on_disk, place_drop),
 	};
 
