@@ -209,6 +209,17 @@ test_trees() {
 	complains '1 problem\(s\) found that could not be repaired'
 	ok rkt rm "$(ls "$DATA/pods/run")"
 	found tree 'cas/tree/.*: its manifest is missing'
+	# A copy of the data directory is sealed no more.
+	ok rkt run --net=none --insecure-options=paths example.com/shell --exec=/bin/true
+	ok rkt rm "$(ls "$DATA/pods/run")"
+	if [ -e "$tree/index" ]; then
+		sed -i 's/,"seals":.*]//; s/}$/,"seals":["sha256:00","sha256:00"]}/' "$tree/layers"
+		refused 'sealed' rkt run --net=none --insecure-options=paths example.com/shell --exec=/bin/true
+		ok rkt gc --grace-period=0s
+		found tree 'cas/tree/.*sealed'
+		ok rkt run --net=none --insecure-options=paths example.com/shell --exec=/bin/true
+		ok rkt rm "$(ls "$DATA/pods/run")"
+	fi
 	chmod 0777 "$DATA/cas/tree"
 	exits 254 rkt fsck --repair
 	says '^tree: cas/tree: .*can be written by others.*: chown it to root and chmod it to 0700: left$'

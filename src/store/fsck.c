@@ -253,6 +253,17 @@ static const char *lack_of_files(struct store *s, int tree_fd)
 	return tree_is_index(tree_fd) ? lack_of_layers(s, tree_fd) : NULL;
 }
 
+/* Each run looks at the seals of what it mounts: what lost them, as copied files do, would never run again. */
+static char *lack_of_seals(int tree_fd)
+{
+	AUTO(tree_record_clear) struct tree_record record = {};
+	AUTO(err_clear) struct err why = {};
+
+	if (!tree_is_index(tree_fd) || tree_has_files(tree_fd) || tree_record_read(tree_fd, &record, NULL) < 0)
+		return NULL;
+	return tree_check_seals(tree_fd, &record, &why) < 0 ? err_text(&why) : NULL;
+}
+
 /* What is wrong with the tree that the image names; NULL: nothing. */
 static char *lack_of_tree(struct store *s, const struct image_info *info)
 {
@@ -267,7 +278,7 @@ static char *lack_of_tree(struct store *s, const struct image_info *info)
 	if (r < 0)
 		return err_text(&why);
 	words = lack_of_files(s, fd);
-	return words ? xstrdup(words) : NULL;
+	return words ? xstrdup(words) : lack_of_seals(fd);
 }
 
 static bool is_there(struct store *s, const char *tree)

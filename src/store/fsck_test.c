@@ -14,6 +14,7 @@
 #include "store/facts.h"
 #include "store/tar_build.h"
 #include "store/test_place.h"
+#include "store/tree.h"
 
 /* An image of one layer; every call makes the same. Opens the store anew, since adding keeps it from being swept. */
 static void add_image(struct place *p, struct image_info *info)
@@ -253,6 +254,35 @@ static void index_lacking(void **state)
 	buf_clear(&layer);
 }
 
+/* What was sealed and then copied is what it was, but a run mounts it no more. */
+static void seals_lost(void **state)
+{
+	struct place *p = *state;
+	struct buf layer = {};
+	AUTO(image_info_clear) struct image_info info = {};
+	AUTO(tree_record_clear) struct tree_record record = {};
+	AUTO(close) int tree_fd = -1;
+
+	if (geteuid() || store_backend(p->store) == TREE_FILES)
+		skip();
+	tar_add(&layer, &(struct tar_header){ .name = "f", .type = '0', .data = "x" });
+	tar_end(&layer);
+	assert_int_equal(place_add_oci(p, "example.com/a", &layer, 1, true, &info, NULL), 0);
+	buf_clear(&layer);
+	store_close(p->store);
+	assert_int_equal(store_open(p->path, STORE_WRITE, &p->store, NULL), 0);
+	assert_int_equal(store_open_tree(p->store, info.tree, &tree_fd, NULL), 0);
+	assert_int_equal(tree_record_read(tree_fd, &record, NULL), 0);
+	strv_free(record.seals);
+	record.seals = NULL;
+	strv_add(&record.seals, "sha256:00");
+	strv_add(&record.seals, "sha256:00");
+	assert_int_equal(tree_record_write(tree_fd, &record, NULL), 0);
+	expect(p, false, false, "tree? ");
+	expect(p, true, false, "tree+ ");
+	expect(p, false, true, "");
+}
+
 /* Others add an image: what nobody names yet is not looked at. */
 static void others(void **state)
 {
@@ -278,6 +308,7 @@ int main(void)
 		TEST(sound), TEST(nobodys), TEST(lacking), TEST(name_lost), TEST(tree_lost), TEST(others),
 		TEST(damaged_twice),
 		cmocka_unit_test_setup_teardown(index_lacking, place_make_on_disk, place_drop),
+		cmocka_unit_test_setup_teardown(seals_lost, place_make_on_disk, place_drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
