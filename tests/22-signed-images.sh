@@ -140,6 +140,45 @@ test_accepted_unsigned() {
 	says '^verified-app=nobody$'
 }
 
+# What is accepted is the registry's word: without TLS it may be anybody's.
+test_accepted_of_the_registry_alone() {
+	local option
+
+	pushed
+	ok "${ACCEPT[@]}" --prefix="$registry/app"
+	for option in tls http; do
+		refused 'accepted of the registry alone, .* nobody knows who answers' rkt --insecure-options=$option fetch "docker://$registry/app:1"
+	done
+	nothing_stored
+	cosign_key a
+	trust_app "$T/a.pub"
+	cosign_sign a
+	ok rkt --insecure-options=tls fetch "docker://$registry/app:1"
+	ok rkt image rm $APP
+	rkt trust --remove --prefix="$registry/app" "$key" >/dev/null
+	ok rkt fetch "docker://$registry/app:1"
+}
+
+# Between a registry on this machine and us nobody can stand.
+test_accepted_of_this_machine() {
+	local option
+
+	shell_oci "$T/layout" >/dev/null
+	registry 5000
+	push "$T/layout:latest" app:1
+	ok "${ACCEPT[@]}" --prefix="$registry/app"
+	for option in none tls http; do
+		ok rkt --insecure-options=$option fetch "docker://$registry/app:1"
+		ok rkt image list --no-legend --fields=verified
+		says '^accepted$'
+		ok rkt image rm localhost_5000/app
+	done
+	# With a mirror elsewhere, somebody can.
+	mkdir -p "$CONFIG/registries.d"
+	echo '{"rktKind":"registry","rktVersion":"v1","registries":["localhost:5000"],"mirrors":["http://example.com:5000"]}' >"$CONFIG/registries.d/a.json"
+	refused 'nobody knows who answers' rkt --insecure-options=http fetch "docker://$registry/app:1"
+}
+
 # What was fetched when nobody looked does not become good by accepting its name.
 test_accepted_too_late() {
 	pushed

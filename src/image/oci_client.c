@@ -11,6 +11,7 @@
 #include "image/trust.h"
 #include "spec/limits.h"
 #include "spec/oci.h"
+#include "spec/registry.h"
 #include "store/partial.h"
 
 enum layer_state { LAYER_WANTED, LAYER_RUNNING, LAYER_DONE };
@@ -32,7 +33,7 @@ struct pull {
 	const struct fetch_image *image;
 	bool signature_needed;
 	char *name;			/* in appc's words, NULL: not known before it is read */
-	bool accepted;			/* an unsigned image of that name */
+	bool accepted, unproven;	/* an unsigned image of that name; see struct wire_oci */
 	struct trusted_key *keys, *cosign_keys;
 	size_t n_keys, n_cosign_keys;
 	int image_fd, layout_fd, signature_fd, unpack_fd;
@@ -73,6 +74,14 @@ static int load_trust(struct pull *p, struct err *err)
 	return r < 0 ? r : load_kind(p, TRUST_COSIGN, &p->cosign_keys, &p->n_cosign_keys, err);
 }
 
+/* Without a signature all that vouches for an image is the server that answers: is that known to be the registry? */
+static bool is_unproven(const struct pull *p, char *const *mirrors)
+{
+	if (!(p->config->insecure & (FETCH_SKIP_TLS | FETCH_ALLOW_HTTP)))
+		return false;
+	return !ref_of(p)->registry || !registry_is_local(ref_of(p)->registry) || strv_len(mirrors);
+}
+
 static struct wire_trusted *copy_keys(const struct trusted_key *keys, size_t n)
 {
 	struct wire_trusted *list = xcalloc(n + 1, sizeof(*list));
@@ -84,6 +93,8 @@ static struct wire_trusted *copy_keys(const struct trusted_key *keys, size_t n)
 	return list;
 }
 
+static bool may_be_unsigned(const struct pull *p) { return p->accepted && !p->unproven; }
+
 /* What vouches for the image, by its name: the signature that was found, or that none is needed. */
 static int check_trust(const struct pull *p, const char *name, struct err *err)
 {
@@ -93,7 +104,7 @@ static int check_trust(const struct pull *p, const char *name, struct err *err)
 		return 0;
 	if (by && keystore_trusts(vendor, local, name, by))
 		return 0;
-	if (!by && p->accepted)
+	if (!by && may_be_unsigned(p))
 		return 0;
 	if (by)
 		return err_set(err, -ERR_BAD_SIGNATURE, "image \"%s\" is signed by key %s, which is not trusted for that "
@@ -172,6 +183,7 @@ static int build_request(struct pull *p, struct wire_request *q, struct err *err
 	q->has_signature = p->signature_fd >= 0;
 	r = helper_configure(p->config, q, err);
 	q->skip_signature = !p->signature_needed;
+	q->oci.unproven = p->unproven = is_unproven(p, q->oci.mirrors);
 	return r;
 }
 
@@ -254,7 +266,7 @@ static bool signer_fits(const struct pull *p, const char *fingerprint)
 	if (!p->signature_needed)
 		return true;
 	return fingerprint ? has_key(p->keys, p->n_keys, fingerprint) ||
-			     has_key(p->cosign_keys, p->n_cosign_keys, fingerprint) : p->accepted;
+			     has_key(p->cosign_keys, p->n_cosign_keys, fingerprint) : may_be_unsigned(p);
 }
 
 static bool layers_fit(const struct wire_reply *a)

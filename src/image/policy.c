@@ -317,6 +317,10 @@ static char *way_out(const struct wire_oci *oci, const char *name)
 {
 	if (!oci->registry)
 		return xstrdup("give a signature of it with --signature=FILE, or try --insecure-options=image");
+	if (oci->accepted && oci->unproven)
+		return xasprintf("unsigned images of that name are accepted of the registry alone, and with "
+				 "--insecure-options=tls or http nobody knows who answers; leave that out, trust its signer with "
+				 "\"rkt trust --prefix=%s KEY\", or try --insecure-options=image", name);
 	return xasprintf("trust its signer with \"rkt trust --prefix=%s KEY\", accept it unsigned with "
 			 "\"rkt trust --accept-unsigned --prefix=%s\", or try --insecure-options=image", name, name);
 }
@@ -340,11 +344,11 @@ static int refuse(const struct search *s, struct err *err)
 
 /*
  * A name is accepted unsigned because the registry keeps others from using it; an archive may call itself what it
- * likes. And who gives a signature wants it to count.
+ * likes, and so may whoever answers in place of a registry. And who gives a signature wants it to count.
  */
 static bool may_be_unsigned(const struct wire_request *q)
 {
-	return q->oci.accepted && q->oci.registry && !q->has_signature;
+	return q->oci.accepted && !q->oci.unproven && q->oci.registry && !q->has_signature;
 }
 
 int policy_verify(const struct wire_request *request, const struct policy_image *image, struct signer *ret,

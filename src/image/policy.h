@@ -13,7 +13,7 @@
  *                  tag "sha256-HEX.asc" (a manifest of one layer, POLICY_TYPE_OPENPGP).
  *
  * They are looked for at the index first and then at the manifest. An image of a registry that nobody signed passes
- * where request->oci.accepted says so, unless a signature came along.
+ * where request->oci.accepted says so and it is known to be that registry's (!unproven), unless a signature came along.
  */
 #define POLICY_TYPE_OPENPGP	"application/pgp-signature"
 

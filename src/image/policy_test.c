@@ -141,7 +141,7 @@ static inline void fake_clear_auto(struct fake *f) { fake_clear(f); }
 
 /* --- requests ------------------------------------------------------------------ */
 
-enum { TRUST_P256 = 1, TRUST_OTHER = 2, TRUST_PGP = 4, ACCEPTED = 8, FILE_TOO = 16, ARCHIVE = 32, BY_INDEX = 64 };
+enum { TRUST_P256 = 1, TRUST_OTHER = 2, TRUST_PGP = 4, ACCEPTED = 8, FILE_TOO = 16, ARCHIVE = 32, BY_INDEX = 64, UNPROVEN = 128 };
 
 static void trust(struct wire_trusted **list, size_t *n, const char *fingerprint, const char *file)
 {
@@ -155,6 +155,7 @@ static struct wire_request request(unsigned flags)
 	struct wire_oci *oci = &q.oci;
 
 	oci->accepted = flags & ACCEPTED;
+	oci->unproven = flags & UNPROVEN;
 	oci->repository = xstrdup("library/busybox");
 	oci->tag = xstrdup("latest");
 	if (!(flags & ARCHIVE))
@@ -212,6 +213,19 @@ static void nothing_is_trusted(void **state)
 	expect(&f, ACCEPTED, 0, NULL, NULL);
 	expect(&f, ARCHIVE, -ERR_NO_SIGNATURE, NULL, "no key is trusted for \"x.tar\" (give a signature of it with --signature");
 	expect(&f, ARCHIVE | ACCEPTED, -ERR_NO_SIGNATURE, NULL, "no key");	/* it may call itself anything */
+}
+
+/* Whose word it is that the image has that name, must be known. */
+static void accepted_of_whoever_answers(void **state)
+{
+	AUTO(fake_clear) struct fake f = fake_new();
+
+	expect(&f, ACCEPTED | UNPROVEN, -ERR_NO_SIGNATURE, NULL, "no key is trusted for \"" BUSYBOX "\" (unsigned images of "
+	       "that name are accepted of the registry alone, and with --insecure-options=tls or http nobody knows");
+	expect(&f, UNPROVEN, -ERR_NO_SIGNATURE, NULL, "--accept-unsigned");
+	put_payload(&f, "cosign/p256.sig");
+	expect(&f, ACCEPTED | UNPROVEN | TRUST_P256, 0, P256, NULL);
+	expect(&f, ACCEPTED | UNPROVEN | TRUST_OTHER, -ERR_BAD_SIGNATURE, NULL, "nobody knows who answers");
 }
 
 static void no_signature(void **state)
@@ -375,7 +389,8 @@ static void unreadable_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_is_trusted), cmocka_unit_test(no_signature), cmocka_unit_test(payloads),
+		cmocka_unit_test(nothing_is_trusted), cmocka_unit_test(accepted_of_whoever_answers),
+		cmocka_unit_test(no_signature), cmocka_unit_test(payloads),
 		cmocka_unit_test(bad_payloads), cmocka_unit_test(too_large), cmocka_unit_test(bundles),
 		cmocka_unit_test(attestations), cmocka_unit_test(detached), cmocka_unit_test(files),
 		cmocka_unit_test(unreadable_keys),

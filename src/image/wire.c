@@ -57,6 +57,7 @@ static const struct json_field oci_fields[] = {
 	{ "cosignKeys", JSON_LIST,   AT(wire_oci, cosign_keys), JSON_OMIT_EMPTY, trusted_fields,
 	  sizeof(struct wire_trusted) },
 	{ "accepted",   JSON_BOOL,   AT(wire_oci, accepted),   JSON_OMIT_EMPTY },
+	{ "unproven",   JSON_BOOL,   AT(wire_oci, unproven),   JSON_OMIT_EMPTY },
 	{}
 };
 

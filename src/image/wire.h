@@ -61,6 +61,7 @@ struct wire_oci {
 	char *os, *arch;		/* appc's words */
 	struct wire_trusted *cosign_keys; size_t n_cosign_keys;	/* fingerprint "cosign-…", armor the PEM */
 	bool accepted;			/* the policy takes this name unsigned */
+	bool unproven;			/* but whoever answers may not be the registry: then it does not */
 };
 
 struct wire_request {

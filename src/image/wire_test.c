@@ -91,6 +91,7 @@ static void oci_requests(void **state)
 			.registry = (char[]){ "c.com" }, .mirrors = mirrors, .repository = (char[]){ "x/y" },
 			.tag = (char[]){ "1" }, .digest = (char[]){ SHA256 }, .os = (char[]){ "linux" },
 			.arch = (char[]){ "amd64" }, .cosign_keys = keys, .n_cosign_keys = 1, .accepted = true,
+			.unproven = true,
 		},
 		.etag = (char[]){ "\"e\"" }, .last_modified = (char[]){ "Mon" },
 		.if_url = (char[]){ "https://c.com/x" },
@@ -109,7 +110,7 @@ static void oci_requests(void **state)
 	assert_string_equal(got.oci.os, "linux");
 	assert_string_equal(got.oci.arch, "amd64");
 	assert_string_equal(got.oci.cosign_keys[0].armor, "-----BEGIN PUBLIC KEY-----\n");
-	assert_true(got.oci.accepted);
+	assert_true(got.oci.accepted && got.oci.unproven);
 	assert_string_equal(got.etag, "\"e\"");
 	assert_string_equal(got.last_modified, "Mon");
 	assert_string_equal(got.if_url, "https://c.com/x");

@@ -163,6 +163,18 @@ char *registry_host(const char *text)
 	return is_hub(lower) ? xstrdup(DOCKER_HUB) : TAKE(lower);
 }
 
+bool registry_is_local(const char *text)
+{
+	bool bracketed = *text == '[';
+	AUTO(free) char *host = xstrndup(text, strcspn(text, bracketed ? "]" : ":") + bracketed);
+	struct in_addr address;
+
+	if (!is_host(text))
+		return false;
+	return strcasecmp(host, "localhost") == 0 || str_eq(host, "[::1]") ||
+	       (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET);
+}
+
 char *registry_prefix(const char *text)
 {
 	AUTO(free) char *host = xstrndup(text, strcspn(text, "/"));

@@ -30,6 +30,9 @@ char *registry_prefix(const char *text);
  */
 char *registry_host(const char *text);
 
+/* Is "host[:port]" this machine itself, so that nobody can stand between? A host that only looks so is not. */
+bool registry_is_local(const char *host);
+
 int registry_name_parse(const char *text, struct registry_name *ret, struct err *err);
 
 /* Do both mean the same image? No tag means "latest" here. */

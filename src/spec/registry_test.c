@@ -162,6 +162,21 @@ static void test_prefixes(void **state)
 	}
 }
 
+static void test_local(void **state)
+{
+	static const char *const local[] = { "localhost", "localhost:5000", "LocalHost", "127.0.0.1", "127.1.2.3:80", "[::1]",
+					     "[::1]:5000" };
+	static const char *const others[] = {
+		"", ":", "example.com", "localhost.example.com", "example.com:5000", "127.example.com", "127.0.0.1.example.com",
+		"127", "127.1", "128.0.0.1", "10.0.0.1", "[::2]", "[::1", "::1", "localhost/x", "localhost@x", "[::1]x", "127.0.0.1 ",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(local); i++)
+		assert_true(registry_is_local(local[i]));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		assert_false(registry_is_local(others[i]));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -170,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_local),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
