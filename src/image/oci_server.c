@@ -106,6 +106,9 @@ static int find_config(struct source *source, struct found *f, struct err *err)
 	r = oci_config_read(f->config.text.data ?: "", f->config.text.len, &f->configuration, err);
 	if (r >= 0)
 		r = oci_config_check(&f->configuration, &f->image, err);
+	if (r < 0 && !oci_config_is_typed(&f->image))
+		r = err_wrap(err, r, "not an image: its configuration has media type \"%s\"",
+			     f->image.config.media_type ?: "");
 	return r < 0 ? err_wrap(err, r, "cannot read configuration '%s'", f->config.digest) : 0;
 }
 

@@ -78,7 +78,7 @@ static const struct json_field platform_fields[] = {
 
 #define TYPE struct oci_descriptor
 static const struct json_field descriptor_fields[] = {
-	{ "mediaType", JSON_STRING, AT(media_type), JSON_REQUIRED },
+	{ "mediaType", JSON_STRING, AT(media_type), 0 },
 	{ "digest", JSON_STRING, AT(digest), JSON_REQUIRED },
 	{ "artifactType", JSON_STRING, AT(artifact_type), 0 },
 	{ "size", JSON_INT, AT(size), JSON_REQUIRED },
@@ -125,6 +125,8 @@ static int descriptors_read(const struct json_value *list, const char *key, size
 		size_t i = d->n++;	/* counted first: what a failure leaves half done is freed too */
 
 		r = descriptor_read(v, &d->list[i], err);
+		if (r >= 0 && !d->list[i].media_type)
+			r = err_set(err, -ERR_BAD_INPUT, "mediaType: missing");
 		if (r < 0)
 			return err_wrap(err, r, "%s[%zu]", key, i);
 	}
@@ -256,14 +258,31 @@ int oci_document_read(const char *text, size_t len, const char *content_type, st
 	return 0;
 }
 
-int oci_manifest_check(const struct oci_document *manifest, struct err *err)
+bool oci_config_is_typed(const struct oci_document *manifest)
 {
 	const char *type = manifest->config.media_type;
 
+	return str_eq(type, OCI_TYPE_CONFIG) || str_eq(type, DOCKER_TYPE_CONFIG);
+}
+
+/* Tools of old, Docker's among them, did not say what it is. */
+static bool says_nothing(const char *type)
+{
+	return !type || !*type || str_eq(type, "application/octet-stream") || str_eq(type, "application/json");
+}
+
+int oci_manifest_check(const struct oci_document *manifest, struct err *err)
+{
+	const char *type = manifest->config.media_type;
+	bool is_typed = oci_config_is_typed(manifest);
+
 	if (manifest->kind != OCI_KIND_MANIFEST)
 		return err_set(err, -ERR_BAD_INPUT, "the document is an index where a manifest belongs");
-	if (!str_eq(type, OCI_TYPE_CONFIG) && !str_eq(type, DOCKER_TYPE_CONFIG))
+	if (!is_typed && !says_nothing(type))
 		return err_set(err, -ERR_BAD_INPUT, "not an image: its configuration has media type \"%s\"", type);
+	if (!is_typed && !manifest->n)
+		return err_set(err, -ERR_BAD_INPUT, "not an image: it has no layers, and its configuration media type \"%s\"",
+			       type ?: "");
 	for (size_t i = 0; i < manifest->n; i++)
 		if (!oci_layer_format(manifest->list[i].media_type))
 			return err_set(err, -ERR_BAD_INPUT, "layers[%zu]: media type \"%s\" is none that can be unpacked", i,

@@ -26,7 +26,7 @@ enum { OCI_INDEX_MAX = 10000 };
 struct oci_platform { char *architecture, *os, *variant; };
 
 struct oci_descriptor {
-	char *media_type, *digest;
+	char *media_type, *digest;		/* media_type is NULL only of a configuration */
 	char *artifact_type;			/* of an index's entry that is no image; NULL: not told */
 	int64_t size;
 	char **urls;				/* where a non-distributable layer lies besides; never asked */
@@ -63,8 +63,13 @@ int oci_document_read(const char *text, size_t len, const char *content_type, st
 void oci_document_clear(struct oci_document *d);
 static inline void oci_document_clear_auto(struct oci_document *d) { oci_document_clear(d); }
 
-/* Is the manifest that of an image: a configuration, and layers that can be unpacked? */
+/*
+ * Is the manifest that of an image: a configuration, and layers that can be unpacked? A configuration whose media type
+ * says nothing passes where there are such layers: tools of old wrote it so. Then oci_config_is_typed() is false, and
+ * what tells whether it is an image is oci_config_read().
+ */
 int oci_manifest_check(const struct oci_document *manifest, struct err *err);
+bool oci_config_is_typed(const struct oci_document *manifest);
 
 /* How a layer's bytes are packed: "tar", "gzip", "zstd"; NULL: no layer that can be unpacked. */
 const char *oci_layer_format(const char *media_type);

@@ -83,6 +83,26 @@ static void test_manifests(void **state)
 	}
 }
 
+#define OF_CONFIG(descriptor, layers) "{\"schemaVersion\":2,\"config\":" descriptor ",\"layers\":[" layers "]}"
+
+/* As tools wrote them before there were types for all. */
+static void test_untyped_configuration(void **state)
+{
+	static const char *const descriptors[] = {
+		DESCRIPTOR("application/octet-stream"), DESCRIPTOR("application/json"), DESCRIPTOR(""),
+		"{\"digest\":\"" DIGEST "\",\"size\":5}",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(descriptors); i++) {
+		AUTO(free) char *text = xasprintf(OF_CONFIG("%s", DESCRIPTOR(OCI_TYPE_LAYER)), descriptors[i]);
+		AUTO(oci_document_clear) struct oci_document d = {};
+
+		assert_int_equal(oci_document_read(text, strlen(text), NULL, &d, NULL), 0);
+		assert_int_equal(oci_manifest_check(&d, NULL), 0);
+		assert_false(oci_config_is_typed(&d));
+	}
+}
+
 static void test_annotations(void **state)
 {
 	static const char text[] = "{\"schemaVersion\":2,\"annotations\":{\"b\":\"1\",\"a=b\":\"\"},\"manifests\":[{"
@@ -186,6 +206,12 @@ static void test_not_images(void **state)
 		  "not an image: its configuration has media type \"application/vnd.oci.empty.v1+json\"" },
 		{ "{\"schemaVersion\":2," CONFIG ",\"layers\":[" DESCRIPTOR("text/plain") "]}",
 		  "layers[0]: media type \"text/plain\" is none that can be unpacked" },
+		{ OF_CONFIG(DESCRIPTOR("application/octet-stream"), DESCRIPTOR("text/plain")),
+		  "layers[0]: media type \"text/plain\" is none that can be unpacked" },
+		{ OF_CONFIG(DESCRIPTOR("application/octet-stream"), ""),
+		  "not an image: it has no layers, and its configuration media type \"application/octet-stream\"" },
+		{ OF_CONFIG(DESCRIPTOR("application/vnd.cncf.helm.config.v1+json"), DESCRIPTOR(OCI_TYPE_LAYER)),
+		  "not an image: its configuration has media type \"application/vnd.cncf.helm.config.v1+json\"" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -289,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_digests),
 		cmocka_unit_test(test_layer_formats),
 		cmocka_unit_test(test_manifests),
+		cmocka_unit_test(test_untyped_configuration),
 		cmocka_unit_test(test_annotations),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_limits),

@@ -17,6 +17,8 @@ repository's name says how, in words with a "." between them:
   type          the Content-Type of a manifest is not what it says of itself
   huge deep     a manifest of 50 MB; of 100000 brackets
   path          a layer's digest is "sha256:../../../etc/passwd"
+  octets        the manifest does not say what its config is
+  notconfig     likewise, and it is "{}"
   urls          layers name another place, port 8445, and are not here
   chunked       the config is sent without a length, and without an end after 16 MB
   sizeless      layers are sent without a length, in chunks
@@ -180,7 +182,11 @@ class Handler(BaseHTTPRequestHandler):
         if "urls" in self.words:
             for layer in document["layers"]:
                 layer["urls"] = ["https://%s:8445/layer" % self.headers["Host"].split(":")[0]]
-        if {"schema1", "both", "path", "urls"} & set(self.words):
+        if "octets" in self.words or "notconfig" in self.words:
+            document["config"]["mediaType"] = "application/octet-stream"
+        if "notconfig" in self.words:
+            document["config"].update(digest=sha256(b"{}"), size=2)
+        if {"schema1", "both", "path", "urls", "octets", "notconfig"} & set(self.words):
             data = json.dumps(document).encode()
         if "manifest" in self.words:
             data += b" "
@@ -195,7 +201,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def blob(self, digest):
         host = self.headers["Host"].split(":")[0]
-        data = blob(digest)
+        data = b"{}" if digest == sha256(b"{}") else blob(digest)
         if data is None or "lost" in self.words and self.port == 8444:
             return self.head(404, 0)
         is_config = data[:1] == b"{"

@@ -1,4 +1,4 @@
-# Registries and mirrors that are slow, terse or gone.
+# Registries and mirrors that are slow, terse, old or gone.
 # shellcheck shell=bash
 
 INSECURE=--insecure-options=image
@@ -46,6 +46,21 @@ test_no_length() {
 	bad_registry 5000
 	limited_to unsized-bytes '"1MiB"'
 	ok rkt $INSECURE fetch docker://example.com:5000/sizeless/x
+}
+
+# Tools of old did not say that the configuration is one; what says nothing either, and is none, is no image.
+test_untyped_configuration() {
+	local id
+
+	large_image
+	bad_registry 5000
+	ok rkt $INSECURE fetch --full docker://example.com:5000/octets/x
+	id=$out
+	ok rkt image verify "$id"
+	ok rkt image export "$id" "$T/exported.tar"
+	ok rkt $INSECURE fetch "oci-archive:$T/exported.tar"
+	refused 'not an image: its configuration has media type "application/octet-stream": rootfs: missing' \
+		rkt $INSECURE fetch docker://example.com:5000/notconfig/x
 }
 
 # silent_mirror: takes connections and says nothing to them; $T/connections has a line for each.
