@@ -3,7 +3,7 @@
 
 mkdir -p "$T/acis" "$T/tmp"
 program=$(dirname "$(readlink -f "$RKT")")/docker2aci
-convert=(env -C "$T/acis" "TMPDIR=$T/tmp" "$program")
+convert=(env -C "$T/acis" "TMPDIR=$T/tmp" "$program" --system-config="$VENDOR" --local-config="$CONFIG")
 leaves() {
 	equal "$*" "$(ls -A "$T/acis" | xargs)" "the working directory"
 	equal "" "$(ls -A "$T/tmp")" "what is left of temporary files"
@@ -46,6 +46,36 @@ test_registry_that_is_not_trusted() {
 	leaves
 	ok "${convert[@]}" -insecure-skip-verify "docker://$registry/shell"
 	leaves shell-latest.aci
+}
+
+configured() {	# KIND MEMBERS
+	mkdir -p "$CONFIG/$1.d"
+	printf '{"rktKind":"%s","rktVersion":"v1",%s}' "${3:-$1}" "$2" >"$CONFIG/$1.d/c.json"
+	chmod 0600 "$CONFIG/$1.d/c.json"
+}
+
+# What rkt is told of registries and limits counts here too.
+test_configuration() {
+	shell_oci "$T/layout" v1 >/dev/null
+	configured limits '"layers":1'
+	refused 'the image has more layers than the limit layers \(1; limits\.d\)' "${convert[@]}" "$T/layout"
+	configured limits '"layers":2'
+	ok "${convert[@]}" "$T/layout"
+	registry 5000 tls basic
+	export SSL_CERT_FILE=$FIX/tls/ca.pem
+	push "$T/layout:v1" shell:3
+	refused 'needs credentials|wants credentials' "${convert[@]}" "docker://$registry/shell:3"
+	configured auth '"registries":["example.com:5000"],"credentials":{"user":"alice","password":"secret"}' dockerAuth
+	ok "${convert[@]}" "docker://$registry/shell:3"
+	configured registries '"registries":["example.com:1"],"mirrors":["https://example.com:5000"]' registry
+	ok "${convert[@]}" "docker://example.com:1/shell:3"
+	# Not everybody may read passwords.
+	rm "$T"/acis/*
+	chmod 1777 "$T/acis" "$T/tmp"
+	chmod a+rx "$T"
+	chmod -R a+rX "$T/layout"
+	ok setpriv --reuid=65534 --regid=65534 --clear-groups "${convert[@]}" "$T/layout"
+	complains 'the configuration is passed over: cannot open ".*/auth.d/c.json"'
 }
 
 # Files that upper layers hide are gone, whatever hides them; what appc has words for is said and told.
@@ -186,7 +216,9 @@ test_links_between_layers() {
 test_broken_off() {
 	local pid
 
-	python3 -c 'import socket, time; s = socket.create_server(("localhost", 5009)); time.sleep(60)' &
+	python3 -c 'import socket, sys, time; s = socket.create_server(("localhost", 5009)); open(sys.argv[1], "w"); time.sleep(60)' \
+		"$T/ready" &
+	until_true 10 test -e "$T/ready" || fail "the server did not start"
 	"${convert[@]}" docker://localhost:5009/shell >/dev/null 2>&1 &
 	pid=$!
 	for _ in $(seq 100); do

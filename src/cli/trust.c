@@ -270,7 +270,7 @@ static int trust_run(struct cli *cli, void *args, char **argv, struct err *err)
 	const struct engine *e = &cli->engine;
 	AUTO(free) char *prefix = a->prefix && *a->prefix ? registry_prefix(a->prefix) : NULL;
 	size_t n_credentials = 0;
-	AUTO(free) struct fetch_credential *credentials = engine_credentials(e, &n_credentials);
+	AUTO(free) struct fetch_credential *credentials = config_credentials(&e->config, &n_credentials);
 	const struct request q = {
 		.args = a, .engine = e, .prefix = prefix, .words = argv,
 		.fetch = {

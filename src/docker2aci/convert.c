@@ -6,7 +6,6 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
-#include "config.h"
 #include "docker2aci/gzip.h"
 #include "image/oci_client.h"
 #include "store/compose.h"
@@ -107,8 +106,13 @@ void convert_layer_manifest(const struct image_manifest *image, char *const *lay
 static int fetch(struct work *w, struct err *err)
 {
 	AUTO(free) char *data_dir = xasprintf("%s/store", w->c->work_dir);
+	size_t n = 0, n_registries = 0;
+	AUTO(free) struct fetch_credential *credentials = config_credentials(w->c->config, &n);
+	AUTO(free) struct fetch_registry *registries = config_mirrors(w->c->config, &n_registries);
 	const struct fetch_config config = {
-		.system_config = SYSTEM_CONFIG_DIR, .local_config = LOCAL_CONFIG_DIR, .libexec_dir = w->c->libexec_dir,
+		.system_config = w->c->system_config, .local_config = w->c->local_config,
+		.libexec_dir = w->c->libexec_dir, .credentials = credentials, .n_credentials = n,
+		.registries = registries, .n_registries = n_registries,
 		.insecure = (w->c->skip_tls ? FETCH_SKIP_TLS : 0) | (w->c->allow_http ? FETCH_ALLOW_HTTP : 0),
 	};
 	const struct fetch_image image = { .ref = w->c->image, .no_signature = true };

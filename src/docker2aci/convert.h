@@ -2,6 +2,7 @@
 #define DOCKER2ACI_CONVERT_H
 #include "image/fetch.h"
 #include "spec/image.h"
+#include "stage0/settings.h"
 /*
  * docker2aci: an OCI or Docker image, from wherever rkt takes them, becomes one
  * ACI, or one for each of its layers. It is fetched as rkt does it, by rkt-fetch
@@ -12,6 +13,8 @@
 struct convert {
 	const struct reference *image;
 	const char *libexec_dir;	/* where rkt-fetch and rkt-unpack are */
+	const char *system_config, *local_config;
+	const struct config *config;	/* that of these directories, whose credentials and mirrors are used; whose limits are in force */
 	bool skip_tls, allow_http;
 	bool layers;			/* one ACI for each layer, each depending on the one below */
 	bool compress;

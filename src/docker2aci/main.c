@@ -17,7 +17,7 @@ enum { EXIT_FAILED = 254 };
 
 struct args {
 	bool debug, nosquash, skip_verify, allow_http, version, help;
-	const char *image, *compression;
+	const char *image, *compression, *system_config, *local_config;
 };
 
 #define AT(member) offsetof(struct args, member)
@@ -28,7 +28,10 @@ static const struct opt opts[] = {
 	{ "image", 0, OPT_STRING, AT(image), "NAME[:TAG]", "which of several images in a file" },
 	{ "insecure-allow-http", 0, OPT_FLAG, AT(allow_http), NULL, "use plain http where a registry has no https" },
 	{ "insecure-skip-verify", 0, OPT_FLAG, AT(skip_verify), NULL, "take any certificate of a registry" },
+	{ "local-config", 0, OPT_STRING, AT(local_config), "DIR", "local configuration directory", .def = LOCAL_CONFIG_DIR },
 	{ "nosquash", 0, OPT_FLAG, AT(nosquash), NULL, "one ACI for each layer instead of one for all" },
+	{ "system-config", 0, OPT_STRING, AT(system_config), "DIR", "system configuration directory",
+	  .def = SYSTEM_CONFIG_DIR },
 	{ "version", 0, OPT_FLAG, AT(version), NULL, "show the version" },
 	{}
 };
@@ -131,18 +134,39 @@ static int fail(struct err *err)
 	return EXIT_FAILED;
 }
 
+/* rkt's: limits, credentials and mirrors. Whoever may not read it, as most may not read passwords, does without. */
+static int load_config(const struct args *a, struct config *ret, struct err *err)
+{
+	int r = config_load(a->system_config, a->local_config, NULL, ret, err);
+
+	if (r == -EACCES) {
+		AUTO(free) char *words = err_text(err);
+
+		log_warn("the configuration is passed over: %s", words);
+		err_clear(err);
+		return 0;
+	}
+	return r < 0 ? err_wrap(err, r, "cannot get configuration") : 0;
+}
+
 static int work(const struct args *a, const char *text, const char *work_dir)
 {
 	AUTO(free) char *libexec_dir = helper_dir();
 	AUTO(reference_clear) struct reference image = {};
 	AUTO(converted_clear) struct converted done = {};
+	AUTO(config_clear) struct config config = {};
 	AUTO(err_clear) struct err err = {};
 	const struct convert c = {
-		.image = &image, .libexec_dir = libexec_dir, .skip_tls = a->skip_verify, .allow_http = a->allow_http,
+		.image = &image, .libexec_dir = libexec_dir, .system_config = a->system_config,
+		.local_config = a->local_config, .config = &config, .skip_tls = a->skip_verify, .allow_http = a->allow_http,
 		.layers = a->nosquash, .compress = str_eq(a->compression, "gzip"), .work_dir = work_dir,
 	};
-	int r = read_image(text, a->image, &image, &err);
+	int r = load_config(a, &config, &err);
 
+	if (r >= 0) {
+		limits_set(&config.limits);
+		r = read_image(text, a->image, &image, &err);
+	}
 	if (r >= 0)
 		r = convert(&c, &done, &err);
 	if (r == -ERR_AMBIGUOUS && !is_written_as_reference(text))

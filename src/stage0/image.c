@@ -126,51 +126,12 @@ static const struct { unsigned insecure, fetch; } fetch_bits[] = {
 	{ INSECURE_PUBKEY, FETCH_PUBKEY_HTTP },
 };
 
-struct fetch_credential *engine_credentials(const struct engine *e, size_t *ret_n)
-{
-	const struct config *config = &e->config;
-	struct fetch_credential *list = xcalloc(config->n_auth + config->n_docker_auth + 1, sizeof(*list));
-	size_t n = 0;
-
-	for (size_t i = 0; i < config->n_auth; i++) {
-		const struct config_auth *auth = &config->auth[i];
-
-		list[n++] = (struct fetch_credential){
-			.domain = auth->domain, .type = auth->type,
-			.user = auth->user, .password = auth->password,
-			.token = auth->token,
-			.aws_key_id = auth->access_key_id, .aws_secret = auth->secret_access_key,
-			.aws_region = auth->region,
-		};
-	}
-	for (size_t i = 0; i < config->n_docker_auth; i++) {
-		const struct config_docker_auth *auth = &config->docker_auth[i];
-
-		list[n++] = (struct fetch_credential){
-			.domain = auth->registry, .type = "docker", .user = auth->user, .password = auth->password,
-		};
-	}
-	*ret_n = n;
-	return list;
-}
-
-struct fetch_registry *engine_registries(const struct engine *e, size_t *ret_n)
-{
-	const struct config *config = &e->config;
-	struct fetch_registry *list = xcalloc(config->n_registries + 1, sizeof(*list));
-
-	for (size_t i = 0; i < config->n_registries; i++)
-		list[i] = (struct fetch_registry){ config->registries[i].registry, config->registries[i].mirrors };
-	*ret_n = config->n_registries;
-	return list;
-}
-
 int image_fetch(const struct engine *e, struct store *store, const struct fetch_image *image,
 		struct image_info *ret, struct err *err)
 {
 	size_t n = 0, n_registries = 0;
-	AUTO(free) struct fetch_credential *credentials = engine_credentials(e, &n);
-	AUTO(free) struct fetch_registry *registries = engine_registries(e, &n_registries);
+	AUTO(free) struct fetch_credential *credentials = config_credentials(&e->config, &n);
+	AUTO(free) struct fetch_registry *registries = config_mirrors(&e->config, &n_registries);
 	struct fetch_config config = {
 		.system_config = e->system_config,
 		.local_config = e->local_config,

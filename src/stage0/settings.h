@@ -2,6 +2,7 @@
 #define STAGE0_SETTINGS_H
 #include "base/err.h"
 #include "base/json.h"
+#include "image/fetch.h"
 #include "spec/limits.h"
 /*
  * Configuration files (inventory 2.11): vendor, then local, then user
@@ -42,6 +43,15 @@ void *config_add(struct config *c, enum config_list list, const char *key);	/* t
 
 /* Lets what upper says override what c says, thing by thing. upper is empty afterwards. */
 void config_override(struct config *c, struct config *upper);
+
+/*
+ * The configured credentials as fetch_config takes them: a list to free(), the
+ * strings stay the configuration's.
+ */
+struct fetch_credential *config_credentials(const struct config *c, size_t *ret_n);
+
+/* The same of the registries that have mirrors. */
+struct fetch_registry *config_mirrors(const struct config *c, size_t *ret_n);
 
 /*
  * The member "stage0" as "rkt config" prints it: one entry per domain and registry,

@@ -34,15 +34,6 @@ struct engine {
 enum pull_policy { PULL_NEW, PULL_UPDATE, PULL_NEVER };
 int pull_policy_parse(const char *s, enum pull_policy *ret, struct err *err);	/* an unknown word is an error */
 
-/*
- * The configured credentials as fetch_config takes them: a list to free(), the
- * strings stay the configuration's.
- */
-struct fetch_credential *engine_credentials(const struct engine *e, size_t *ret_n);
-
-/* The same of the registries that have mirrors. */
-struct fetch_registry *engine_registries(const struct engine *e, size_t *ret_n);
-
 /* --- images ------------------------------------------------------------- */
 
 /*
