@@ -122,6 +122,15 @@ test_signature_in_a_file() {
 	echo "$digest" | pgp -u mallory@example.com --armor --detach-sign -o "$T/bad.asc"
 	refused 'unknown entity' rkt fetch "docker://$registry/app:1" --signature="$T/bad.asc"
 	nothing_stored
+	# Nor does another signature stand in for it, or an image that is stored.
+	cosign_key a
+	trust_app "$T/a.pub"
+	cosign_sign a
+	refused 'the signature that was given .* does not count' rkt fetch "docker://$registry/app:1" --signature="$T/bad.asc"
+	ok rkt fetch "docker://$registry/app@$digest"
+	refused 'the signature that was given .* does not count' rkt fetch "docker://$registry/app@$digest" --signature="$T/bad.asc"
+	ok rkt fetch "docker://$registry/app@$digest" --signature="$T/digest.sig"
+	complains 'alice@example\.com'
 }
 
 test_accepted_unsigned() {

@@ -181,6 +181,7 @@ static int build_request(struct pull *p, struct wire_request *q, struct err *err
 	q->oci.cosign_keys = copy_keys(p->cosign_keys, p->n_cosign_keys);
 	q->oci.n_cosign_keys = p->n_cosign_keys;
 	q->has_signature = p->signature_fd >= 0;
+	q->named_signature = q->has_signature && p->image->signature;
 	r = helper_configure(p->config, q, err);
 	q->skip_signature = !p->signature_needed;
 	q->oci.unproven = p->unproven = is_unproven(p, q->oci.mirrors);

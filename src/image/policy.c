@@ -293,6 +293,8 @@ static int look_everywhere(struct search *s, struct err *err)
 	const char *digests[] = { s->image->index_digest, s->image->manifest_digest };
 	int r = check_file(s, err);
 
+	if (s->request->named_signature)
+		return r;	/* who names one wants that one to count, and not to be told nothing if it doesn't */
 	for (size_t way = 0; way < ARRAY_LEN(ways); way++)
 		for (size_t i = 0; r == GOES_ON && i < ARRAY_LEN(digests); i++)
 			if (digests[i])
@@ -313,8 +315,13 @@ static int read_keys(struct search *s, struct err *err)
 }
 
 /* What can be done about it, in brackets. The caller frees it. */
-static char *way_out(const struct wire_oci *oci, const char *name)
+static char *way_out(const struct wire_request *q, const char *name)
 {
+	const struct wire_oci *oci = &q->oci;
+
+	if (q->named_signature)
+		return xstrdup("trust its signer with \"rkt trust KEY\", go without --signature, or try "
+			       "--insecure-options=image");
 	if (!oci->registry)
 		return xstrdup("give a signature of it with --signature=FILE, or try --insecure-options=image");
 	if (oci->accepted && oci->unproven)
@@ -332,8 +339,11 @@ static int refuse(const struct search *s, struct err *err)
 	AUTO(free) char *known = oci->registry && oci->repository ? oci_appc_name(oci->registry, oci->repository) : NULL;
 	const char *name = known ?: s->request->path ?: "image";
 	AUTO(free) char *why = s->found ? err_text(&s->why) : NULL;
-	AUTO(free) char *help = way_out(oci, name);
+	AUTO(free) char *help = way_out(s->request, name);
 
+	if (s->found && s->request->named_signature)
+		return err_set(err, -ERR_BAD_SIGNATURE, "the signature that was given for \"%s\" (%s) does not count: %s (%s)",
+			       name, digest, why, help);
 	if (s->found)
 		return err_set(err, -ERR_BAD_SIGNATURE, "no signature of \"%s\" (%s) counts: %s (%s)", name, digest, why,
 			       help);

@@ -12,7 +12,7 @@
  *                  "sha256:HEX" with or without "\n", in the file that came along (has_signature) or below the
  *                  tag "sha256-HEX.asc" (a manifest of one layer, POLICY_TYPE_OPENPGP).
  *
- * They are looked for at the index first and then at the manifest. An image of a registry that nobody signed passes
+ * Where somebody named that file (named_signature), it alone counts. Otherwise they are looked for at the index first and then at the manifest. An image of a registry that nobody signed passes
  * where request->oci.accepted says so and it is known to be that registry's (!unproven), unless a signature came along.
  */
 #define POLICY_TYPE_OPENPGP	"application/pgp-signature"

@@ -141,7 +141,7 @@ static inline void fake_clear_auto(struct fake *f) { fake_clear(f); }
 
 /* --- requests ------------------------------------------------------------------ */
 
-enum { TRUST_P256 = 1, TRUST_OTHER = 2, TRUST_PGP = 4, ACCEPTED = 8, FILE_TOO = 16, ARCHIVE = 32, BY_INDEX = 64, UNPROVEN = 128 };
+enum { TRUST_P256 = 1, TRUST_OTHER = 2, TRUST_PGP = 4, ACCEPTED = 8, FILE_TOO = 16, ARCHIVE = 32, BY_INDEX = 64, UNPROVEN = 128, NAMED = 256 | FILE_TOO };
 
 static void trust(struct wire_trusted **list, size_t *n, const char *fingerprint, const char *file)
 {
@@ -151,7 +151,7 @@ static void trust(struct wire_trusted **list, size_t *n, const char *fingerprint
 
 static struct wire_request request(unsigned flags)
 {
-	struct wire_request q = { .has_signature = flags & FILE_TOO };
+	struct wire_request q = { .has_signature = flags & FILE_TOO, .named_signature = (flags & NAMED) == NAMED };
 	struct wire_oci *oci = &q.oci;
 
 	oci->accepted = flags & ACCEPTED;
@@ -367,6 +367,12 @@ static void files(void **state)
 	expect(&f, TRUST_PGP | FILE_TOO | ACCEPTED, -ERR_BAD_SIGNATURE, NULL, "unknown entity");
 	put_payload(&f, "cosign/p256.sig");
 	expect(&f, TRUST_PGP | TRUST_P256 | FILE_TOO, 0, P256, NULL);
+	/* One that was named is not passed over for another. */
+	expect(&f, TRUST_PGP | TRUST_P256 | NAMED, -ERR_BAD_SIGNATURE, NULL, "the signature that was given for \"" BUSYBOX
+	       "\" (" DIGEST ") does not count: openpgp: signature made by unknown entity (key");
+	expect(&f, TRUST_P256 | NAMED, -ERR_BAD_SIGNATURE, NULL, "unknown entity");
+	give_file("pgp_signature/digest.asc");
+	expect(&f, TRUST_PGP | TRUST_P256 | NAMED, 0, PGP, NULL);
 	close(WIRE_FD_SIGNATURE);
 }
 

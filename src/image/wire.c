@@ -68,6 +68,7 @@ static const struct json_field request_fields[] = {
 	{ "url",    JSON_STRING, AT(wire_request, url),    JSON_OMIT_EMPTY },
 	{ "path",   JSON_STRING, AT(wire_request, path),   JSON_OMIT_EMPTY },
 	{ "hasSignature", JSON_BOOL, AT(wire_request, has_signature), JSON_OMIT_EMPTY },
+	{ "namedSignature", JSON_BOOL, AT(wire_request, named_signature), JSON_OMIT_EMPTY },
 	{ "trusted",   JSON_LIST, AT(wire_request, trusted), JSON_OMIT_EMPTY, trusted_fields, sizeof(struct wire_trusted) },
 	{ "locations", JSON_LIST, AT(wire_request, locations), JSON_OMIT_EMPTY, location_fields,
 	  sizeof(struct wire_location) },

@@ -72,6 +72,7 @@ struct wire_request {
 	char *url;			/* "url" */
 	char *path;			/* "file": for messages */
 	bool has_signature;
+	bool named_signature;		/* of OCI images: somebody named that file, so nothing else is to vouch for it */
 	struct wire_trusted *trusted; size_t n_trusted;
 	struct wire_location *locations; size_t n_locations;	/* "keys": none: discover */
 	struct wire_credential *credentials; size_t n_credentials;

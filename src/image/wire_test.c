@@ -93,6 +93,7 @@ static void oci_requests(void **state)
 			.arch = (char[]){ "amd64" }, .cosign_keys = keys, .n_cosign_keys = 1, .accepted = true,
 			.unproven = true,
 		},
+		.has_signature = true, .named_signature = true,
 		.etag = (char[]){ "\"e\"" }, .last_modified = (char[]){ "Mon" },
 		.if_url = (char[]){ "https://c.com/x" },
 		.part_url = (char[]){ "https://c.com/p" }, .part_version = (char[]){ "\"p\"" },
@@ -111,6 +112,7 @@ static void oci_requests(void **state)
 	assert_string_equal(got.oci.arch, "amd64");
 	assert_string_equal(got.oci.cosign_keys[0].armor, "-----BEGIN PUBLIC KEY-----\n");
 	assert_true(got.oci.accepted && got.oci.unproven);
+	assert_true(got.has_signature && got.named_signature);
 	assert_string_equal(got.etag, "\"e\"");
 	assert_string_equal(got.last_modified, "Mon");
 	assert_string_equal(got.if_url, "https://c.com/x");

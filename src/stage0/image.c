@@ -276,7 +276,7 @@ static int obtain_registry(struct wanted *w, struct image_info *ret, struct err 
 	AUTO(free) char *source = reference_source(&w->ref);
 	int r = -ERR_NOT_FOUND;
 
-	if (w->policy != PULL_UPDATE || w->ref.digest)
+	if (w->policy != PULL_UPDATE || (w->ref.digest && !w->signature))
 		r = find_source(w->e, w->store, source, ret, err);
 	if (r >= 0 && w->ref.digest)
 		return 0;
@@ -293,6 +293,23 @@ static int (*const obtain_kinds[])(struct wanted *, struct image_info *, struct 
 	[REFERENCE_ARCHIVE] = obtain_file,
 };
 
+/* Whoever names a signature wants it verified: what the store has was verified with another, or not at all. */
+static int heed_signature(struct wanted *w, struct err *err)
+{
+	bool is_remote = w->ref.kind == REFERENCE_NAME || w->ref.kind == REFERENCE_URL || w->ref.kind == REFERENCE_REGISTRY;
+
+	if (!w->signature)
+		return 0;
+	if (w->ref.kind == REFERENCE_HASH)
+		return err_set(err, -EINVAL, "--signature is for an image that is fetched, and \"%s\" names a stored one",
+			       w->ref.text);
+	if (is_remote && w->policy == PULL_NEVER)
+		return err_set(err, -EINVAL, "--signature is for an image that is fetched, and \"%s\" is not with "
+			       "--pull-policy=never", w->ref.text);
+	w->policy = PULL_UPDATE;
+	return 0;
+}
+
 int image_obtain_one(const struct engine *e, struct store *store, const char *text, const char *signature,
 		     enum pull_policy policy, struct image_info *ret, struct err *err)
 {
@@ -305,7 +322,9 @@ int image_obtain_one(const struct engine *e, struct store *store, const char *te
 	r = reference_parse(text, &w.ref, err);
 	if (r < 0)
 		return r;
-	r = obtain_kinds[w.ref.kind](&w, &found, err);
+	r = heed_signature(&w, err);
+	if (r >= 0)
+		r = obtain_kinds[w.ref.kind](&w, &found, err);
 	reference_clear(&w.ref);
 	if (r < 0)
 		return r;

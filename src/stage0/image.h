@@ -21,7 +21,10 @@ int image_check_verified(const struct engine *e, const struct image_info *image,
 int image_find_name(const struct engine *e, struct store *store, const char *name, const struct label *labels,
 		    size_t n_labels, struct image_info *ret, struct err *err);
 
-/* As image_obtain(), without the images that it depends on. */
+/*
+ * As image_obtain(), without the images that it depends on. signature: a file, NULL: none is named. With one the image is
+ * always fetched, so that it is this signature that was verified; -EINVAL where it can't be.
+ */
 int image_obtain_one(const struct engine *e, struct store *store, const char *text, const char *signature,
 		     enum pull_policy policy, struct image_info *ret, struct err *err);
 

@@ -211,6 +211,39 @@ static void test_matrix(void **state)
 	}
 }
 
+/* Whoever names a signature wants that one verified, so what is stored is no answer. */
+static void test_named_signature(void **state)
+{
+	static const char docker[] = "docker://example.com/x@sha256:"
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	static const struct { const char *text; enum pull_policy policy; const char *words; } cases[] = {
+		{ "example.com/good", PULL_NEW }, { "example.com/good", PULL_UPDATE }, { "https://example.com/good.aci", PULL_NEW },
+		{ docker, PULL_NEW }, { docker, PULL_UPDATE }, { "./x.aci", PULL_NEVER },
+		{ "example.com/good", PULL_NEVER, "--signature is for an image that is fetched, and \"example.com/good\" is not" },
+		{ docker, PULL_NEVER, "--signature is for an image that is fetched" },
+		{ "sha512-11", PULL_NEW, "--signature is for an image that is fetched, and \"sha512-11\" names a stored one" },
+	};
+	struct place *p = *state;
+
+	put(p, "example.com/x", "1", '7', TRUSTED, docker);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(image_info_clear) struct image_info info = {};
+		AUTO(err_clear) struct err err = {};
+		AUTO(free) char *words = NULL;
+		int calls = fetched.calls;
+		int r = image_obtain(&p->engine, p->store, cases[i].text, "x.asc", cases[i].policy, &info, &err);
+
+		words = err_text(&err);
+		assert_int_equal(r, cases[i].words ? -EINVAL : 0);
+		assert_int_equal(fetched.calls - calls, cases[i].words ? 0 : 1);
+		assert_true(!cases[i].words || str_starts(words, cases[i].words));
+	}
+	/* Without one, it is. */
+	AUTO(image_info_clear) struct image_info info = {};
+	assert_int_equal(image_obtain(&p->engine, p->store, docker, NULL, PULL_UPDATE, &info, NULL), 0);
+	assert_int_equal(info.id[7], '7');
+}
+
 static void test_fetch_is_told(void **state)
 {
 	AUTO(image_info_clear) struct image_info info = {};
@@ -471,6 +504,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_PLACE(test_matrix),
+		IN_PLACE(test_named_signature),
 		IN_PLACE(test_fetch_is_told),
 		IN_PLACE(test_refused_and_unreachable),
 		IN_PLACE(test_word_of_others),
