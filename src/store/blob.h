@@ -24,7 +24,7 @@ int blob_publish(struct store *s, int unpack_exe_fd, struct temp_file *t, const 
 		 struct err *err);
 
 /*
- * Opens a blob that nobody but us can change any more, so that it can be linked to; one that is not such is copied,
+ * Opens a blob that nobody but us and root can change any more, so that it can be linked to and read twice; one that is not such is copied,
  * hashed and replaced. *ret_hashed: its bytes are known to be the key's; otherwise that is to be found out.
  */
 int blob_open_ours(struct store *s, int unpack_exe_fd, const char *key, int *ret_fd, bool *ret_hashed,

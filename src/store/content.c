@@ -128,7 +128,8 @@ int store_extract(struct store *s, int unpack_exe_fd, const struct image_info *i
 	AUTO(compose_result_clear) struct compose_result result = {};
 	int r;
 
-	r = tree_sources_open(s, info, layers, n_layers, &from, err);
+	r = tree_sources_open(s, unpack_exe_fd, info, layers, n_layers, &from, err);
+	tree_sources_hash_again(&from);
 	if (r >= 0)
 		r = compose(unpack_exe_fd, rootfs_only ? COMPOSE_ROOTFS : COMPOSE_TREE, &from.request, from.fds, dir_fd,
 			    -1, &result, err);

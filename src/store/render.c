@@ -230,7 +230,7 @@ int render_tree(struct store *s, int unpack_exe_fd, struct image_info *info, con
 	int64_t size = 0;
 	int r;
 
-	r = tree_sources_open_ours(s, unpack_exe_fd, info, wish->layers, wish->n_layers, &q.sources, err);
+	r = tree_sources_open(s, unpack_exe_fd, info, wish->layers, wish->n_layers, &q.sources, err);
 	/* Somebody who names a tree that is there wants it made anew. */
 	if (r >= 0)
 		r = render(&q, info->tree ? TEMP_REPLACE : TEMP_KEEP_OLD, &size, err);
@@ -286,7 +286,7 @@ int store_add_files(struct store *s, int unpack_exe_fd, struct image_info *info,
 	if (r >= 0)
 		r = store_open_image_tree(s, info, &tree_fd, err);
 	if (r >= 0)
-		r = tree_sources_open_ours(s, unpack_exe_fd, info, layers, n_layers, &q.sources, err);
+		r = tree_sources_open(s, unpack_exe_fd, info, layers, n_layers, &q.sources, err);
 	if (r >= 0)
 		r = unpack_beside(&q, tree_fd, &size, err);
 	if (r < 0)

@@ -33,15 +33,12 @@ static void given_layers(const struct tree_layer *layers, size_t n, struct compo
 		};
 }
 
-/* unpack_exe_fd: -1 for files of anybody's. */
 static int open_all(struct store *s, int unpack_exe_fd, struct tree_sources *q, struct err *err)
 {
 	q->fds = xcalloc(q->request.n_layers + 1, sizeof(*q->fds));
 	while (q->n < q->request.n_layers) {
 		struct compose_layer *layer = &q->request.layers[q->n];
-		int r = unpack_exe_fd < 0 ? store_open_key(s, layer->key, &q->fds[q->n], err)
-					  : blob_open_ours(s, unpack_exe_fd, layer->key, &q->fds[q->n],
-							   &layer->hashed, err);
+		int r = blob_open_ours(s, unpack_exe_fd, layer->key, &q->fds[q->n], &layer->hashed, err);
 
 		if (r < 0)
 			return r;
@@ -50,8 +47,8 @@ static int open_all(struct store *s, int unpack_exe_fd, struct tree_sources *q, 
 	return 0;
 }
 
-static int sources_open(struct store *s, int unpack_exe_fd, const struct image_info *info,
-			const struct tree_layer *layers, size_t n_layers, struct tree_sources *ret, struct err *err)
+int tree_sources_open(struct store *s, int unpack_exe_fd, const struct image_info *info,
+		      const struct tree_layer *layers, size_t n_layers, struct tree_sources *ret, struct err *err)
 {
 	AUTO(tree_sources_clear) struct tree_sources q = {};
 	int r;
@@ -68,17 +65,10 @@ static int sources_open(struct store *s, int unpack_exe_fd, const struct image_i
 	return 0;
 }
 
-int tree_sources_open(struct store *s, const struct image_info *info, const struct tree_layer *layers,
-		      size_t n_layers, struct tree_sources *ret, struct err *err)
+void tree_sources_hash_again(struct tree_sources *q)
 {
-	return sources_open(s, -1, info, layers, n_layers, ret, err);
-}
-
-int tree_sources_open_ours(struct store *s, int unpack_exe_fd, const struct image_info *info,
-			   const struct tree_layer *layers, size_t n_layers, struct tree_sources *ret,
-			   struct err *err)
-{
-	return sources_open(s, unpack_exe_fd, info, layers, n_layers, ret, err);
+	for (size_t i = 0; i < q->request.n_layers; i++)
+		q->request.layers[i].hashed = false;
 }
 
 int tree_sources_check(const struct tree_sources *q, const struct image_info *info,

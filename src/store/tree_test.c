@@ -332,6 +332,40 @@ static void others_blobs(void **state)
 	assert_int_equal(store_verify(p->store, p->unpack_fd, &info, NULL, 0, NULL, &err), 0);
 }
 
+/* Nor what root unpacks: rkt-unpack reads an archive again after it hashed it. */
+static void others_blobs_unpacked(void **state)
+{
+	static const char *const images[] = { "example.com/t", "example.com/o" };
+	struct place *p = *state;
+
+	NEED_INDEX(p);
+	for (size_t i = 0; i < ARRAY_LEN(images); i++) {
+		AUTO(image_info_clear) struct image_info info = {};
+		AUTO(close) int out_fd = -1, blob_fd = -1;
+		AUTO(free) char *key = NULL, *path = NULL, *out = xasprintf("%s/out%zu", p->path, i);
+		AUTO(err_clear) struct err err = {};
+		struct stat st;
+
+		if (i)
+			add_oci(p, images[i], false, &info);
+		else
+			add_aci(p, "contents", &info);
+		key = i ? xstrdup(info.layers[0]) : store_key(info.id);
+		path = store_sharded("blob", key);
+		store_close(TAKE(p->store));
+		assert_int_equal(store_open(p->path, STORE_READ, &p->store, &err), 0);
+		assert_int_equal(fchownat(p->store->cas_fd, path, 12345, (gid_t)-1, 0), 0);
+		assert_int_equal(dir_make(AT_FDCWD, out, 0700), 0);
+		assert_int_equal(dir_open(AT_FDCWD, out, &out_fd), 0);
+		assert_int_equal(store_extract(p->store, p->unpack_fd, &info, NULL, 0, out_fd, true, &err), 0);
+		/* What was read is a copy of root's, which is there in its place. */
+		assert_int_equal(store_open_key(p->store, key, &blob_fd, &err), 0);
+		assert_int_equal(fstat(blob_fd, &st), 0);
+		assert_int_equal(st.st_uid, 0);
+		assert_int_equal(store_verify(p->store, p->unpack_fd, &info, NULL, 0, NULL, &err), 0);
+	}
+}
+
 static void exchanged_blobs(void **state)
 {
 	struct place *p = *state;
@@ -514,6 +548,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_root_place, place_drop)
 	const struct CMUnitTest tests[] = {
 		TEST(aci_index), TEST(added_again), TEST(oci_index), TEST(either_way), TEST(damaged), TEST(others_blobs),
+		TEST(others_blobs_unpacked),
 		TEST(exchanged_blobs), TEST(lying_facts), TEST(seals), TEST(other_file_system),
 		TEST(remembered_backend), TEST(attached),
 	};

@@ -92,7 +92,8 @@ static int verify_files(struct store *s, int exe_fd, const struct image_info *in
 	struct temp_tree scratch = { .fd = -1 };
 	int r;
 
-	r = tree_sources_open(s, info, layers, n_layers, &from, err);
+	r = tree_sources_open(s, exe_fd, info, layers, n_layers, &from, err);
+	tree_sources_hash_again(&from);
 	if (r >= 0)
 		r = temp_tree_make(s, &scratch, err);
 	if (r >= 0)
