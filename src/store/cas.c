@@ -85,3 +85,10 @@ int cas_look(int cas_fd, const char *path)
 		return dir_fd;
 	return faccessat(dir_fd, last, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
+
+bool cas_is_named(int cas_fd, const char *path, int fd)
+{
+	AUTO(close) int now_fd = cas_open(cas_fd, path, O_PATH, 0);
+
+	return now_fd >= 0 && fd_is_same(fd, now_fd);
+}

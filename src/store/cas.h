@@ -1,5 +1,6 @@
 #ifndef STORE_CAS_H
 #define STORE_CAS_H
+#include <stdbool.h>
 #include <sys/types.h>
 /*
  * Files below cas by their paths. The group rkt may write to most directories
@@ -20,4 +21,7 @@ int cas_symlink(int cas_fd, const char *target, const char *path);
 /* The last component may be a symlink. */
 int cas_unlink(int cas_fd, const char *path, int flags);
 int cas_look(int cas_fd, const char *path);			/* 0: something is there. -ENOENT: surely not */
+
+/* Is this open file still that of the path? Who had the lock on it before may have taken it away. */
+bool cas_is_named(int cas_fd, const char *path, int fd);
 #endif

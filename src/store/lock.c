@@ -137,14 +137,6 @@ static char *blob_lock_path(const char *key)
 	return xasprintf("tmp/lock-%s", key);
 }
 
-/* Is this still the file of that name? Whoever had the lock before took it away. */
-static bool is_named(struct store *s, const char *path, int fd)
-{
-	AUTO(close) int now_fd = cas_open(s->cas_fd, path, O_RDONLY, 0);
-
-	return now_fd >= 0 && fd_is_same(fd, now_fd);
-}
-
 static int lock_blob(struct store *s, const char *key, bool wait, int *ret_fd)
 {
 	AUTO(free) char *path = blob_lock_path(key), *what = xasprintf("fetch the blob '%s'", key);
@@ -163,7 +155,7 @@ static int lock_blob(struct store *s, const char *key, bool wait, int *ret_fd)
 			r = store_wait_lock(fd, LOCK_EX, what);
 		if (r < 0)
 			return r;
-		if (is_named(s, path, fd)) {
+		if (cas_is_named(s->cas_fd, path, fd)) {
 			*ret_fd = TAKE_FD(fd);
 			return 0;
 		}

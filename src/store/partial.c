@@ -66,15 +66,6 @@ static int open_dir(struct store *s, const char *path, struct partial *p, struct
 
 /* --- opening ----------------------------------------------------------------------- */
 
-/* Is this still the file of that name? Whoever had the lock before may have taken it away. */
-static bool is_named(const struct partial *p)
-{
-	struct stat st, now;
-
-	return fstat(p->fd, &st) == 0 && fstatat(p->dir_fd, p->name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       st.st_ino == now.st_ino && st.st_dev == now.st_dev;
-}
-
 static int open_file(struct partial *p, bool wait)
 {
 	int r = 0;
@@ -88,7 +79,7 @@ static int open_file(struct partial *p, bool wait)
 		p->waited = true;
 		r = store_wait_lock(p->fd, LOCK_EX, "finish downloading the same");
 	}
-	return r >= 0 && !is_named(p) ? -ENOENT : r;
+	return r >= 0 && !cas_is_named(p->dir_fd, p->name, p->fd) ? -ENOENT : r;
 }
 
 static int open_both(struct store *s, bool wait, struct partial *p, struct err *err)
