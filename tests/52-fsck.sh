@@ -94,6 +94,9 @@ test_downloads() {
 	ok rkt fsck --repair
 	clean "it"
 	[ ! -e "$dir" ] || fail "the directory is left"
+	mkdir -m 0700 "$dir"
+	found leftover 'cas/tmp/part-0: it has no downloads: remove it'
+	[ ! -e "$dir" ] || fail "the empty directory is left"
 }
 
 test_orphans() {
@@ -112,6 +115,8 @@ test_orphans() {
 	mkdir -p "$DATA/cas/name/example.com,gone"
 	ln -s "../../image/$(key shell)" "$DATA/cas/name/example.com,gone/$(key shell)"
 	found leftover "cas/name/example.com,gone/$(key shell): no image is called so"
+	mkdir "$DATA/cas/name/example.com,gone"
+	found leftover 'cas/name/example.com,gone: no image is called so: remove it'
 	cp -a "$DATA/cas/tree/$(tree_of shell)" "$DATA/cas/tree/deps-sha512-$(printf '3%.0s' {1..64})"
 	found leftover 'cas/tree/deps-sha512-3+: no image and no pod has it'
 	echo junk >"$DATA/cas/blob/sha512/junk"

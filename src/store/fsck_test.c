@@ -103,6 +103,34 @@ static void nobodys(void **state)
 	expect(p, false, true, "");
 }
 
+/* Only looking takes nothing away. */
+static void empty_directories(void **state)
+{
+	static const char *const paths[] = { "name/example.com,b", "tmp/part-0", "tmp/part-4000000000" };
+	struct place *p = *state;
+	AUTO(image_info_clear) struct image_info info = {};
+
+	add_image(p, &info);
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		assert_int_equal(dir_make_all(p->store->cas_fd, paths[i], 0700), 0);
+		expect(p, false, false, "leftover? ");
+		assert_int_equal(cas_look(p->store->cas_fd, paths[i]), 0);
+		expect(p, true, false, "leftover+ ");
+		assert_int_equal(cas_look(p->store->cas_fd, paths[i]), -ENOENT);
+	}
+	/* With what is in them it is one finding, and they go too. */
+	write_at(p, "name/example.com,b/x", "x");
+	write_at(p, "tmp/part-0/x", "x");
+	expect(p, false, false, "leftover? leftover? ");
+	expect(p, true, false, "leftover+ leftover+ ");
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(cas_look(p->store->cas_fd, paths[i]), -ENOENT);
+	/* What is no directory is named as what it is. */
+	write_at(p, "tmp/part-0", "x");
+	expect(p, true, false, "leftover+ ");
+	assert_int_equal(cas_look(p->store->cas_fd, "tmp/part-0"), -ENOENT);
+}
+
 static void unlink_blob(struct place *p, const char *key)
 {
 	AUTO(free) char *path = store_sharded("blob", key);
@@ -306,7 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_make, place_drop)
 		TEST(sound), TEST(nobodys), TEST(lacking), TEST(name_lost), TEST(tree_lost), TEST(others),
-		TEST(damaged_twice),
+		TEST(damaged_twice), TEST(empty_directories),
 		cmocka_unit_test_setup_teardown(index_lacking, place_make_on_disk, place_drop),
 		cmocka_unit_test_setup_teardown(seals_lost, place_make_on_disk, place_drop),
 	};

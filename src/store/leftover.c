@@ -15,7 +15,7 @@ struct visit {
 	const struct leftover_search *search;
 	const struct kind *kind;
 	const char *path;	/* below cas */
-	int first;		/* what could not be looked at */
+	bool inhabited;		/* something is, or was, in it */
 };
 
 static int report(struct visit *v, int dir_fd, const char *name, const char *why, bool tree)
@@ -92,17 +92,23 @@ static int look_at_download(void *arg, int dir_fd, const char *name)
 	return report(arg, dir_fd, name, "no download can go on with it", false);
 }
 
+static int look_at_downloads(struct visit *v, int dir_fd, const char *name)
+{
+	AUTO(free) char *path = xasprintf("%s/%s", v->path, name);
+	struct visit below = { .search = v->search, .kind = v->kind, .path = path };
+	int r = partial_leftovers(dir_fd, name, look_at_download, &below);
+
+	return r > 0 ? report(v, dir_fd, name, "it has no downloads", false) : r;
+}
+
 static int look_at_file(void *arg, int dir_fd, const char *name)
 {
 	struct visit *v = arg;
 	const char *why;
 
-	if (v->kind->why == why_temporary && partial_dir_valid(name)) {
-		AUTO(free) char *path = xasprintf("%s/%s", v->path, name);
-		struct visit below = { .search = v->search, .kind = v->kind, .path = path };
-
-		return partial_leftovers(dir_fd, name, look_at_download, &below);
-	}
+	v->inhabited = true;
+	if (v->kind->why == why_temporary && partial_dir_valid(name))
+		return look_at_downloads(v, dir_fd, name);
 	why = v->kind->why(v, dir_fd, name);
 	return why ? report(v, dir_fd, name, why, false) : 0;
 }
@@ -117,9 +123,13 @@ static int look_at_directory(void *arg, int dir_fd, const char *name)
 	r = store_each(dir_fd, name, look_at_file, &below);
 	if (r == -ENOTDIR || r == -ELOOP)
 		return report(v, dir_fd, name, "it is not the store's", false);
-	if (v->kind->shape == NAMED)
-		(void)unlinkat(dir_fd, name, AT_REMOVEDIR);
-	return r;
+	if (r < 0 || v->kind->shape != NAMED)
+		return r;
+	if (!below.inhabited)
+		return report(v, dir_fd, name, "no image is called so", false);
+	/* Empty now only where the last entry was found, and then taken away. */
+	(void)unlinkat(dir_fd, name, AT_REMOVEDIR);
+	return 0;
 }
 
 static int look_at_tree(void *arg, int dir_fd, const char *name)

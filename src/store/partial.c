@@ -244,6 +244,7 @@ static bool can_go_on(int dir_fd, const char *name)
 
 struct leftovers {
 	bool notes;		/* this time; the files otherwise */
+	bool any;
 	int (*found)(void *arg, int dir_fd, const char *name);
 	void *arg;
 };
@@ -261,8 +262,9 @@ static bool is_needed(int dir_fd, const char *name)
 
 static int look_at(void *arg, int dir_fd, const char *name)
 {
-	const struct leftovers *l = arg;
+	struct leftovers *l = arg;
 
+	l->any = true;
 	if (str_ends(name, note_suffix) != l->notes || is_needed(dir_fd, name))
 		return 0;
 	return l->found(l->arg, dir_fd, name);
@@ -279,8 +281,11 @@ int partial_leftovers(int tmp_fd, const char *name, int (*found)(void *arg, int 
 		r = store_each(tmp_fd, name, look_at, &l);
 	if (r == -EACCES)
 		return 0;	/* another user's, who sweeps there as well */
-	if (r == -ENOTDIR || r == -ELOOP)
-		return found(arg, tmp_fd, name);
+	if (r == -ENOTDIR || r == -ELOOP || (r >= 0 && !l.any))
+		return 1;
+	if (r < 0)
+		return r;
+	/* Empty now only where all of it was found, and then taken away. */
 	(void)unlinkat(tmp_fd, name, AT_REMOVEDIR);
-	return r;
+	return 0;
 }

@@ -45,8 +45,8 @@ static inline void partial_keep_auto(struct partial *p) { partial_keep(p); }
 bool partial_dir_valid(const char *name);
 
 /*
- * Tells what no download will go on with, notes after their files, and takes away the directory if it is empty then.
- * A failure of found() ends it.
+ * Tells what no download will go on with, notes after their files. A directory that found() left empty goes too. A
+ * failure of found() ends it. 1: there are no downloads, but an empty directory, or what is none.
  */
 int partial_leftovers(int tmp_fd, const char *name, int (*found)(void *arg, int dir_fd, const char *name), void *arg);
 #endif
