@@ -38,21 +38,27 @@ static int open_lock(struct store *s, struct err *err)
 
 static void wake(int signo) { (void)signo; }
 
-/* Lets flock(2) return with EINTR every PATIENCE_SECONDS, until alarm_off(). */
-static void alarm_on(struct sigaction *old, timer_t *timer)
+/*
+ * Lets flock(2) return with EINTR every PATIENCE_SECONDS, until alarm_off(). false: there is no timer to be had; then
+ * it waits without a word.
+ */
+static bool alarm_on(struct sigaction *old, timer_t *timer)
 {
 	struct itimerspec every = { { .tv_sec = PATIENCE_SECONDS }, { .tv_sec = PATIENCE_SECONDS } };
 	struct sigaction action = { .sa_handler = wake };
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
 
 	sigaction(SIGALRM, &action, old);
-	if (timer_create(CLOCK_MONOTONIC, &event, timer) == 0)
-		timer_settime(*timer, 0, &every, NULL);
+	if (timer_create(CLOCK_MONOTONIC, &event, timer) < 0)
+		return false;
+	timer_settime(*timer, 0, &every, NULL);
+	return true;
 }
 
-static void alarm_off(const struct sigaction *old, timer_t timer)
+static void alarm_off(const struct sigaction *old, const timer_t *timer)
 {
-	timer_delete(timer);
+	if (timer)
+		timer_delete(*timer);
 	sigaction(SIGALRM, old, NULL);
 }
 
@@ -61,11 +67,10 @@ int store_wait_lock(int fd, int how, const char *what)
 	int64_t until = time_now() + (int64_t)PATIENCE_SECONDS * NS_PER_SECOND / 2;
 	struct sigaction old;
 	timer_t timer;
-	int r;
+	bool is_on = alarm_on(&old, &timer);
+	int r = flock(fd, how) < 0 ? -errno : 0;
 
-	alarm_on(&old, &timer);
-	r = flock(fd, how) < 0 ? -errno : 0;
-	alarm_off(&old, timer);
+	alarm_off(&old, is_on ? &timer : NULL);
 	if (r != -EINTR || time_now() < until)
 		return r;
 	log_info("waiting for another rkt to %s", what);

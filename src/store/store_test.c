@@ -6,12 +6,15 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/fd.h"
 #include "base/human.h"
 #include "store/facts.h"
+#include "store/layout.h"
 #include "store/names.h"
 #include "store/tar_build.h"
 #include "store/test_place.h"
@@ -585,6 +588,38 @@ static void locks(void **state)
 	close(go[0]);
 }
 
+static int lock_without_timer(int dir_fd)
+{
+	struct rlimit none = {};
+	struct itimerspec left;
+	timer_t other;
+	int fd = openat(dir_fd, "lock", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || timer_create(CLOCK_MONOTONIC, NULL, &other) < 0 || setrlimit(RLIMIT_SIGPENDING, &none) < 0)
+		return 1;
+	if (store_wait_lock(fd, LOCK_EX, "end") < 0)
+		return 2;
+	return timer_gettime(other, &left) < 0 ? 3 : 0;
+}
+
+/* Where the kernel has no timer left, it waits all the same, and takes none away. */
+static void locks_without_timer(void **state)
+{
+	struct place *p = *state;
+	AUTO(close) int dir_fd = open(p->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO(close) int fd = openat(dir_fd, "lock", O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+	int status;
+	pid_t child;
+
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	child = fork();
+	if (!child)
+		_exit(lock_without_timer(dir_fd));
+	assert_int_equal(flock(fd, LOCK_UN), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_make, place_drop)
@@ -593,7 +628,7 @@ int main(void)
 		TEST(find_by_id),
 		TEST(find_by_name), TEST(find_by_words), TEST(many), TEST(import_image), TEST(import_given_up),
 		TEST(remove_image), TEST(sweep), TEST(render_and_verify), TEST(group_may_not_exchange_trees),
-		TEST(locks),
+		TEST(locks), TEST(locks_without_timer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
