@@ -82,16 +82,26 @@ static bool in_memory(int tree_fd)
 	return fstatfs(tree_fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
-static enum tree_backend find_out(struct store *s, int tree_fd)
+/* How a kernel says that it cannot do it at all. What else may fail, as descriptors and memory do, can be there soon. */
+static bool is_for_good(int r) { return r >= 0 || r == -ENODEV || r == -ENOTBLK || r == -EINVAL; }
+
+/* Returns whether it will be the same as long as the circumstances are. */
+static bool find_out(struct store *s, int tree_fd, enum tree_backend *ret)
 {
 	int r;
 
+	*ret = TREE_FILES;
 	if (in_memory(tree_fd))
-		return TREE_FILES;
+		return true;
 	r = try(s, TREE_EROFS_FILE);
 	if (r >= 0)
-		return TREE_EROFS_FILE;
-	return r == -ENOTBLK && try(s, TREE_EROFS_LOOP) >= 0 ? TREE_EROFS_LOOP : TREE_FILES;
+		*ret = TREE_EROFS_FILE;
+	if (r != -ENOTBLK)
+		return is_for_good(r);
+	r = try(s, TREE_EROFS_LOOP);
+	if (r >= 0)
+		*ret = TREE_EROFS_LOOP;
+	return is_for_good(r);
 }
 
 enum tree_backend store_backend(struct store *s)
@@ -106,8 +116,7 @@ enum tree_backend store_backend(struct store *s)
 	now = circumstances(tree_fd);
 	if (recall(tree_fd, now, &backend) >= 0)
 		return backend;
-	backend = find_out(s, tree_fd);
-	if (now) {
+	if (find_out(s, tree_fd, &backend) && now) {
 		AUTO(free) char *text = xasprintf("%s%s", now, backends[backend].name);
 
 		(void)file_write_atomic(tree_fd, BACKEND_FILE, text, strlen(text), 0600);

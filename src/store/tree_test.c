@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -509,6 +510,38 @@ static void remembered_backend(void **state)
 	assert_string_equal(tree_backend_name(TREE_EROFS_LOOP), "erofs (loop)");
 }
 
+static void set_descriptors(rlim_t n)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = n;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* Wherever descriptors run out while it is found out: that is not remembered. */
+static void backend_found_in_need(void **state)
+{
+	struct place *p = *state;
+	AUTO(free) char *path = xasprintf("%s/cas/tree/" BACKEND_FILE, p->path);
+	enum tree_backend found = TREE_FILES;
+	struct rlimit before;
+	int failed = 0;
+
+	NEED_INDEX(p);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (rlim_t n = 3; found == TREE_FILES && n < 100; n++) {
+		assert_int_equal(unlink(path), 0);
+		set_descriptors(n);
+		found = store_backend(p->store);
+		set_descriptors(before.rlim_cur);
+		failed += found == TREE_FILES;
+		assert_int_equal(store_backend(p->store), TREE_EROFS_FILE);
+	}
+	assert_int_equal(found, TREE_EROFS_FILE);
+	assert_true(failed > 2);
+}
+
 static int attach_in_namespace(struct place *p, const char *tree)
 {
 	AUTO(store_close) struct store *store = NULL;
@@ -550,7 +583,7 @@ int main(void)
 		TEST(aci_index), TEST(added_again), TEST(oci_index), TEST(either_way), TEST(damaged), TEST(others_blobs),
 		TEST(others_blobs_unpacked),
 		TEST(exchanged_blobs), TEST(lying_facts), TEST(seals), TEST(other_file_system),
-		TEST(remembered_backend), TEST(attached),
+		TEST(remembered_backend), TEST(backend_found_in_need), TEST(attached),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
