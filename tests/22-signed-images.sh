@@ -247,23 +247,54 @@ test_archive() {
 	says "^$(fingerprint alice)\$"
 }
 
-# In a layout, signatures have the tags that they have in a registry.
-test_layout_with_signature() {
+# signed_layout REFERENCE [NAME] [CONTAINERD]: $T/layout has an image called NAME, or "latest", that cosign signed for
+# REFERENCE; CONTAINERD is what containerd calls it.
+signed_layout() {
 	local signature
 
 	digest=$(shell_oci "$T/layout" | cut -d' ' -f2)
-	cosign_key a
-	payload "$digest" "" >"$T/payload"
+	payload "$digest" "$1" >"$T/payload"
 	signature=$(layout_artifact "$T/layout" application/vnd.dev.cosign.simplesigning.v1+json "$T/payload" "$(sign_payload a "$T/payload")")
-	python3 - "$T/layout/index.json" "{$signature,\"annotations\":{\"org.opencontainers.image.ref.name\":\"$(sig_tag)\"}}" <<-'END'
+	python3 - "$T/layout/index.json" "{$signature,\"annotations\":{\"org.opencontainers.image.ref.name\":\"$(sig_tag)\"}}" "${@:2}" <<-'END'
 		import json, sys
 		index = json.load(open(sys.argv[1]))
-		index["manifests"].append(json.loads(sys.argv[2]))
+		(image,) = [m for m in index["manifests"] if ".sig" not in str(m.get("annotations"))]
+		image["annotations"].update(zip(["org.opencontainers.image.ref.name", "io.containerd.image.name"], sys.argv[3:]))
+		index["manifests"] = [image, json.loads(sys.argv[2])]
 		json.dump(index, open(sys.argv[1], "w"))
 	END
+}
+
+# In a layout, signatures have the tags that they have in a registry.
+test_layout_with_signature() {
+	cosign_key a
+	signed_layout ""
 	refused 'no key is trusted' rkt fetch "oci:$T/layout"
 	ok rkt trust --skip-fingerprint-review --root "$T/a.pub"
 	ok rkt fetch "oci:$T/layout"
 	ok rkt image list --no-legend --full --fields=verified
 	says "^$key\$"
+}
+
+# What was signed for one name does not count for an image of another, or of none.
+test_layout_signed_for_another_name() {
+	cosign_key a
+	ok rkt trust --skip-fingerprint-review --root "$T/a.pub"
+	signed_layout quay.io/org/app
+	refused 'the signature is for "quay.io/org/app", and nothing in the file says' rkt fetch "oci:$T/layout"
+	rm -r "$T/layout"
+	signed_layout quay.io/org/app quay.io/evil/app:1
+	refused 'is for "quay.io/org/app", not for "quay.io/evil/app:1"' rkt fetch "oci:$T/layout"
+	rm -r "$T/layout"
+	signed_layout quay.io/org/app:2 quay.io/org/app:1
+	refused 'is for "quay.io/org/app:2", not for "quay.io/org/app:1"' rkt fetch "oci:$T/layout"
+	rm -r "$T/layout"
+	signed_layout quay.io/org/app:2 1 quay.io/org/app
+	refused 'is for "quay.io/org/app:2", not for "quay.io/org/app:1"' rkt fetch "oci:$T/layout"
+	nothing_stored
+	rm -r "$T/layout"
+	signed_layout quay.io/org/app:1 quay.io/org/app:1
+	ok rkt fetch "oci:$T/layout"
+	ok rkt image list --no-legend --full --fields=name,verified
+	says "^quay.io/org/app:1[[:space:]]+$key\$"
 }

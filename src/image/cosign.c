@@ -122,13 +122,19 @@ static int other_repository(const char *signed_for, const struct cosign_image *i
 		       image->registry, image->repository, image->tag ? ":" : "", image->tag ?: "");
 }
 
-/* A digest behind the name is passed over: the image's own is compared elsewhere. */
+/*
+ * A digest behind the name is passed over: the image's own is compared elsewhere. What was signed for one name is
+ * no word on an image of none: it could be given out for any.
+ */
 static int check_reference(const char *signed_for, const struct cosign_image *image, struct err *err)
 {
 	AUTO(registry_name_clear) struct registry_name name = {};
 
-	if (!signed_for || !*signed_for || !image->repository)
+	if (!signed_for || !*signed_for)
 		return 0;
+	if (!image->repository)
+		return err_set(err, -ERR_BAD_SIGNATURE, "cosign: the signature is for \"%s\", and nothing in the file says that "
+			       "the image is called so", signed_for);
 	if (registry_name_parse(signed_for, &name, NULL) < 0 || !str_eq(name.registry, image->registry) ||
 	    !str_eq(name.repository, image->repository) ||
 	    (name.tag && image->tag && !str_eq(name.tag, image->tag)))

@@ -34,13 +34,13 @@ DEFINE_AUTO(struct cosign_keys *, cosign_keys_free)
 /* What a signature must speak of. */
 struct cosign_image {
 	const char *digest;			/* "sha256:…" of the manifest or index */
-	const char *registry, *repository;	/* as the reference, or else the archive, has them; NULL: it has no name */
+	const char *registry, *repository;	/* as the reference, or else the file, has them; NULL: it has no name */
 	const char *tag;			/* likewise; NULL: a digest was asked for, or there is none */
 };
 
 /*
  * Is the signature (base64) over the payload by one of the keys, and does the payload name this digest and this
- * repository? A payload that names a tag too is for that tag alone. *ret: the key's fingerprint, the caller frees it.
+ * repository? A payload that names none is for any; one that names a tag too is for that tag alone, if the image has one. *ret: the key's fingerprint, the caller frees it.
  * -ERR_BAD_SIGNATURE.
  */
 int cosign_check(const struct cosign_keys *keys, const char *payload, size_t len, const char *signature,

@@ -200,15 +200,19 @@ static void what_is_signed(void **state)
 
 static void where_it_came_from(void **state)
 {
-	static const char named[] = FOR("docker.io/library/busybox:1.0");
+	static const char named[] = FOR("docker.io/library/busybox:1.0"), nameless[] = FOR("");
+	AUTO(err_clear) struct err err = {};
 	struct cosign_image image = busybox;
 
 	image.tag = NULL;	/* a digest was asked for: it may have any tag */
 	assert_int_equal(cosign_payload_check(named, strlen(named), &image, NULL), 0);
 	image.registry = "localhost:5000";
 	assert_int_equal(cosign_payload_check(named, strlen(named), &image, NULL), -ERR_BAD_SIGNATURE);
-	image.registry = image.repository = NULL;	/* an archive */
-	assert_int_equal(cosign_payload_check(named, strlen(named), &image, NULL), 0);
+	image.registry = image.repository = NULL;	/* a file that tells no name */
+	assert_int_equal(cosign_payload_check(named, strlen(named), &image, &err), -ERR_BAD_SIGNATURE);
+	assert_string_equal(err.chain[0], "cosign: the signature is for \"docker.io/library/busybox:1.0\", and nothing in the "
+					  "file says that the image is called so");
+	assert_int_equal(cosign_payload_check(nameless, strlen(nameless), &image, NULL), 0);
 }
 
 static int bundle(const char *name, const char *from, const char *to, char **ret, struct err *err)

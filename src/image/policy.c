@@ -125,7 +125,9 @@ static struct cosign_image cosign_image(const struct search *s, const char *dige
 	const struct registry_name *claimed = &s->claimed;
 
 	if (!oci->registry)
-		return (struct cosign_image){ digest, claimed->registry, claimed->repository, claimed->tag };
+		return (struct cosign_image){
+			digest, claimed->registry, claimed->repository, s->image->source->tag ?: claimed->tag,
+		};
 	return (struct cosign_image){ digest, oci->registry, oci->repository, oci->digest ? NULL : oci->tag };
 }
 

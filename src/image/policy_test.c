@@ -250,7 +250,11 @@ static void payloads(void **state)
 	expect(&f, TRUST_P256, 0, P256, NULL);
 	expect(&f, TRUST_P256 | TRUST_OTHER | TRUST_PGP, 0, P256, NULL);
 	expect(&f, TRUST_P256 | BY_INDEX, 0, P256, NULL);
-	expect(&f, TRUST_P256 | ARCHIVE, 0, P256, NULL);
+	expect(&f, TRUST_P256 | ARCHIVE, -ERR_BAD_SIGNATURE, NULL, "nothing in the file says that the image is called so");
+	f.source.tag = (char[]){ "1.36" };
+	expect(&f, TRUST_P256 | ARCHIVE, -ERR_BAD_SIGNATURE, NULL, "nothing in the file says");
+	f.source.name = (char[]){ "no name, it says" };
+	expect(&f, TRUST_P256 | ARCHIVE, -ERR_BAD_SIGNATURE, NULL, "nothing in the file says");
 	f.source.name = (char[]){ "busybox:1.36" };
 	expect(&f, TRUST_P256 | ARCHIVE, 0, P256, NULL);
 	f.source.name = (char[]){ "docker.io/evil/busybox" };	/* an archive's name is what was signed */
