@@ -133,6 +133,33 @@ test_signature_in_a_file() {
 	complains 'alice@example\.com'
 }
 
+# Two names of a registry are two of appc's: who accepts or trusts one says nothing of its neighbour.
+test_names_that_look_alike() {
+	local appc=example.com_5000/my~2_org/app
+
+	digest=$(shell_oci "$T/layout" | cut -d' ' -f2)
+	registry 5000 tls
+	push "$T/layout:latest" my__org/app:1
+	push "$T/layout:latest" my_org/app:1
+	export SSL_CERT_FILE=$FIX/tls/ca.pem
+	ok "${ACCEPT[@]}" --prefix="$registry/my_org"
+	refused "no key is trusted for \"$appc\" .*--prefix=$appc" rkt fetch "docker://$registry/my__org/app:1"
+	nothing_stored
+	ok rkt fetch "docker://$registry/my_org/app:1"
+	ok rkt image rm "$(rkt image list --no-legend --fields=id)"
+	ok rkt trust --remove --prefix="$registry/my_org" accepted
+	ok "${ACCEPT[@]}" --prefix="$registry/my__org"
+	refused 'no key is trusted' rkt fetch "docker://$registry/my_org/app:1"
+	ok rkt fetch "docker://$registry/my__org/app:1"
+	ok rkt image list --no-legend --fields=name,verified
+	says "^$appc:1[[:space:]]+accepted\$"
+	exits 3 rkt run --net=none --pull-policy=never $appc:1 --exec=/bin/probe -- exit 3
+	# What the refusal named is a prefix too.
+	ok rkt trust --remove --prefix="$registry/my__org" accepted
+	ok "${ACCEPT[@]}" --prefix=$appc
+	exits 3 rkt run --net=none --pull-policy=never $appc:1 --exec=/bin/probe -- exit 3
+}
+
 test_accepted_unsigned() {
 	pushed
 	ok "${ACCEPT[@]}" --prefix="$registry/app"

@@ -66,7 +66,7 @@ static int load_trust(struct pull *p, struct err *err)
 	int r = 0;
 
 	if (ref->kind == REFERENCE_REGISTRY)
-		p->name = oci_appc_name(ref->registry, ref->repository);
+		p->name = registry_appc_name(ref->registry, ref->repository);
 	if (!p->signature_needed)
 		return 0;
 	p->accepted = p->name && keystore_accepts(p->config->system_config, p->config->local_config, p->name);

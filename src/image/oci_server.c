@@ -160,7 +160,7 @@ static char *name_of_file(const char *path)
 	for (size_t i = 0; i < ARRAY_LEN(endings); i++)
 		if (str_ends(base, endings[i]))
 			base[strlen(base) - strlen(endings[i])] = 0;
-	return oci_appc_name(NULL, base);
+	return oci_appc_name(base);
 }
 
 /* Of an image in a file: as its maker called it, or else as the file is called. *name and *said keep what origin has. */

@@ -338,7 +338,7 @@ static int refuse(const struct search *s, struct err *err)
 {
 	const struct wire_oci *oci = &s->request->oci;
 	const char *digest = s->image->manifest_digest;
-	AUTO(free) char *known = oci->registry && oci->repository ? oci_appc_name(oci->registry, oci->repository) : NULL;
+	AUTO(free) char *known = oci->registry && oci->repository ? registry_appc_name(oci->registry, oci->repository) : NULL;
 	const char *name = known ?: s->request->path ?: "image";
 	AUTO(free) char *why = s->found ? err_text(&s->why) : NULL;
 	AUTO(free) char *help = way_out(s->request, name);

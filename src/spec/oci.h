@@ -117,10 +117,11 @@ int oci_to_appc(const struct oci_config *config, const struct oci_origin *origin
 		struct err *err);
 
 /*
- * An appc name of a registry (NULL: none) and a repository: lower case, what appc does not allow as "_". NULL:
- * nothing is left of them. The caller frees it.
+ * An appc name for what is called so: lower case, what appc does not allow as "_". Several texts have the same one, so
+ * what a registry vouches for is named by registry_appc_name() (spec/registry.h). NULL: nothing is left of it. The
+ * caller frees it.
  */
-char *oci_appc_name(const char *registry, const char *repository);
+char *oci_appc_name(const char *text);
 
 /* "amd64" → "amd64", "arm64" → "aarch64", "arm" with variant "v7" → "armv7l" …; NULL: appc has no word. And back. */
 const char *oci_arch_to_appc(const char *architecture, const char *variant);

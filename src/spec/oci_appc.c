@@ -7,6 +7,7 @@
 #include "config.h"
 #include "spec/check.h"
 #include "spec/oci.h"
+#include "spec/registry.h"
 
 enum {
 	PORTS_MAX = 10000,
@@ -40,11 +41,9 @@ static char *sanitized(const char *s, const char *kept, size_t max)
 	return n ? TAKE(out) : NULL;
 }
 
-char *oci_appc_name(const char *registry, const char *repository)
+char *oci_appc_name(const char *text)
 {
-	AUTO(free) char *name = registry ? xasprintf("%s/%s", registry, repository) : xstrdup(repository);
-
-	return sanitized(name, "_-.~/", strlen(name));
+	return sanitized(text, "_-.~/", strlen(text));
 }
 
 static char *name_for(const struct oci_origin *o)
@@ -54,9 +53,9 @@ static char *name_for(const struct oci_origin *o)
 	if (o->name)
 		return xstrdup(o->name);
 	if (o->repository)
-		name = oci_appc_name(o->registry, o->repository);
+		name = o->registry ? registry_appc_name(o->registry, o->repository) : oci_appc_name(o->repository);
 	if (!name && o->manifest_digest)
-		name = oci_appc_name(NULL, o->manifest_digest);
+		name = oci_appc_name(o->manifest_digest);
 	return name ?: xstrdup("image");
 }
 

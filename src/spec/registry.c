@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "spec/oci.h"
 
 enum { REPOSITORY_MAX = 255, TAG_MAX = 128, HOST_MAX = 255 };
@@ -35,10 +36,20 @@ static bool is_host_name(const char *s)
 	return true;
 }
 
+/* What follows the "]" of an address in brackets; NULL: it is none. */
+static const char *read_address(const char *text, struct in6_addr *ret)
+{
+	const char *end = *text == '[' ? strchr(text, ']') : NULL;
+	AUTO(free) char *inner = end ? xstrndup(text + 1, (size_t)(end - text) - 1) : NULL;
+
+	return inner && inet_pton(AF_INET6, inner, ret) == 1 ? end + 1 : NULL;
+}
+
 static bool is_host(const char *text)
 {
 	AUTO(free) char *host = xstrdup(text);
 	struct in6_addr address;
+	const char *rest;
 	char *port;
 
 	if (*host != '[') {
@@ -47,11 +58,8 @@ static bool is_host(const char *text)
 			*port++ = 0;
 		return *host && strlen(host) <= HOST_MAX && is_host_name(host) && (!port || is_port(port));
 	}
-	port = strchr(host, ']');
-	if (!port)
-		return false;
-	*port++ = 0;
-	return inet_pton(AF_INET6, host + 1, &address) == 1 && (!*port || (*port == ':' && is_port(port + 1)));
+	rest = read_address(text, &address);
+	return rest && (!*rest || (*rest == ':' && is_port(rest + 1)));
 }
 
 /* What may stand between the letters and digits of a name: one of ". _ __", or any number of "-". */
@@ -92,6 +100,18 @@ static char *to_lower(const char *s)
 	return lower;
 }
 
+/* The one form of a host: in lower case, an address as inet_ntop(3) writes it. */
+static char *host_form(const char *text)
+{
+	char words[INET6_ADDRSTRLEN];
+	struct in6_addr address;
+	const char *rest = read_address(text, &address);
+
+	if (rest && inet_ntop(AF_INET6, &address, words, sizeof(words)))
+		return xasprintf("[%s]%s", words, rest);
+	return to_lower(text);
+}
+
 /* Takes the host off the beginning of *text, where one is. */
 static char *take_host(const char **text)
 {
@@ -101,7 +121,7 @@ static char *take_host(const char **text)
 	if (!(*text)[n] || (!strpbrk(first, ".:") && strcasecmp(first, "localhost") != 0))
 		return NULL;
 	*text += n + 1;
-	return to_lower(first);
+	return host_form(first);
 }
 
 /* Cuts the string at the separator, where there is one, and gives what follows it. */
@@ -156,11 +176,11 @@ static void expand_hub(struct registry_name *n)
 
 char *registry_host(const char *text)
 {
-	AUTO(free) char *lower = to_lower(text);
+	AUTO(free) char *host = host_form(text);
 
-	if (!is_host(lower))
+	if (!is_host(host))
 		return NULL;
-	return is_hub(lower) ? xstrdup(DOCKER_HUB) : TAKE(lower);
+	return is_hub(host) ? xstrdup(DOCKER_HUB) : TAKE(host);
 }
 
 bool registry_is_local(const char *text)
@@ -175,19 +195,59 @@ bool registry_is_local(const char *text)
 	       (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET);
 }
 
+/* --- appc's words --- */
+
+/* No separator may follow another there: a row of n equal ones is "~n" and one of them. Names have no "~" otherwise. */
+static void add_words(struct buf *out, const char *s)
+{
+	while (*s) {
+		size_t word = strspn(s, LOWER_ALNUM), n = 0;
+
+		buf_add(out, s, word);
+		for (s += word; *s && s[n] == *s; n++)
+			;
+		if (n > 1)
+			buf_addf(out, "~%zu", n);
+		if (n)
+			buf_addc(out, *s == ':' ? '_' : *s);
+		s += n;
+	}
+}
+
+/* An address is its eight numbers: written shorter, another address with a port would read the same. */
+static void add_host(struct buf *out, const char *host)
+{
+	struct in6_addr address;
+	const char *rest = read_address(host, &address);
+
+	for (size_t i = 0; rest && i < sizeof(address); i += 2)
+		buf_addf(out, "%s%x", i ? "_" : "", address.s6_addr[i] << 8 | address.s6_addr[i + 1]);
+	add_words(out, rest ?: host);
+}
+
+char *registry_appc_name(const char *registry, const char *repository)
+{
+	struct buf name = {};
+
+	add_host(&name, registry);
+	if (repository) {
+		buf_addc(&name, '/');
+		add_words(&name, repository);
+	}
+	return buf_steal(&name);
+}
+
 char *registry_prefix(const char *text)
 {
-	AUTO(free) char *host = xstrndup(text, strcspn(text, "/"));
+	AUTO(free) char *host = xstrndup(text, strcspn(text, "/")), *lower = to_lower(host);
+	AUTO(free) char *registry = registry_host(host);
 	const char *rest = text + strlen(host);
-	AUTO(free) char *registry = to_lower(host);
-	AUTO(free) char *whole = NULL;
 
-	if (!strpbrk(host, ".:") && !str_eq(host, "localhost"))
+	if (!registry || (!strpbrk(host, ".:") && !str_eq(host, "localhost")))
 		return xstrdup(text);
-	if (!is_host(host) || (*rest && !is_repository(rest + 1)) || (!*rest && !str_eq(registry, host)))
+	if (*rest ? !is_repository(rest + 1) : *host != '[' && !str_eq(lower, host))
 		return xstrdup(text);
-	whole = xasprintf("%s%s", is_hub(registry) ? DOCKER_HUB : registry, rest);
-	return oci_appc_name(NULL, whole) ?: xstrdup(text);
+	return registry_appc_name(registry, *rest ? rest + 1 : NULL);
 }
 
 int registry_name_parse(const char *text, struct registry_name *ret, struct err *err)

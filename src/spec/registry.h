@@ -13,10 +13,18 @@
  * keeps its own images below "library/": one form comes out for all of them.
  */
 struct registry_name {
-	char *registry;			/* host[:port] in lower case; Docker Hub: "registry-1.docker.io" */
+	char *registry;			/* host[:port] in lower case, IPv6 in one form; Docker Hub: "registry-1.docker.io" */
 	char *repository;		/* "library/busybox" */
 	char *tag, *digest;		/* NULL: not given */
 };
+
+/*
+ * The appc name of a repository, or of a registry itself (repository NULL), both in the form that
+ * registry_name_parse() gives. Trust goes by it, so no two have the same: "localhost:5000" is "localhost_5000", an IPv6
+ * address is its eight numbers with "_" between them, and "my__org" is "my~2_org". What has another form gives no valid
+ * name. The caller frees it.
+ */
+char *registry_appc_name(const char *registry, const char *repository);
 
 /*
  * What people write for a part of a registry, "docker.io/library" or "localhost:5000/app", as a prefix of the appc

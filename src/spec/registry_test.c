@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "spec/types.h"
+
 #define HUB	"registry-1.docker.io"
 #define HEX64	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define DIGEST	"sha256:" HEX64
@@ -39,6 +41,8 @@ static void test_names(void **state)
 		{ "127.0.0.1:5000/app", "127.0.0.1:5000 app - -" },
 		{ "[::1]:5000/app", "[::1]:5000 app - -" },
 		{ "[FE80::1]/app:x", "[fe80::1] app x -" },
+		{ "[fd00:0:1::2]/app", "[fd00:0:1::2] app - -" }, { "[fd00::0:1:2]/app", "[fd00::1:2] app - -" },
+		{ "[0:0::0:1]:80/app", "[::1]:80 app - -" }, { "[::FFFF:7f00:1]/app", "[::ffff:127.0.0.1] app - -" },
 		{ "busybox@" DIGEST, HUB " library/busybox - " DIGEST },
 		{ "quay.io/a/b:1@" DIGEST, "quay.io a/b 1 " DIGEST },
 		{ "a@sha512:" HEX64 HEX64, HUB " library/a - sha512:" HEX64 HEX64 },
@@ -144,9 +148,15 @@ static void test_prefixes(void **state)
 		{ "Docker.IO/user", HUB "/user" },
 		{ HUB "/user", HUB "/user" },
 		{ "localhost:5000", "localhost_5000" },
-		{ "localhost:5000/my__app", "localhost_5000/my_app" },
+		{ "localhost:5000/my__app", "localhost_5000/my~2_app" },
 		{ "localhost/app", "localhost/app" },
-		{ "quay.io/my_org/a--b", "quay.io/my_org/a-b" },
+		{ "quay.io/my_org/a--b", "quay.io/my_org/a~2-b" },
+		{ "xn--p1ai.example:80", "xn~2-p1ai.example_80" },
+		{ "[::1]", "0_0_0_0_0_0_0_1" }, { "[0::1]/app", "0_0_0_0_0_0_0_1/app" },
+		{ "[FD00::1:2]:5000", "fd00_0_0_0_0_0_1_2_5000" },
+		/* appc's words as they are */
+		{ "localhost_5000/my~2_app", "localhost_5000/my~2_app" }, { "quay.io/a~2-b", "quay.io/a~2-b" },
+		{ "xn~2-p1ai.example_80/a", "xn~2-p1ai.example_80/a" }, { "0_0_0_0_0_0_0_1", "0_0_0_0_0_0_0_1" },
 		{ "example.com/app", "example.com/app" },
 		/* no part of a registry */
 		{ "example", "example" }, { "docker.iox/library", "docker.iox/library" }, { "Example.com", "Example.com" },
@@ -159,6 +169,99 @@ static void test_prefixes(void **state)
 		AUTO(free) char *out = registry_prefix(cases[i].in);
 
 		assert_string_equal(out, cases[i].out);
+	}
+}
+
+/* All that can be written with these letters, up to this length, and is a repository. */
+#define LETTERS		"a2_-./"
+enum { LENGTH = 5, NAMES_MAX = 100000 };
+
+static const char *const hosts[] = {
+	"a:2", "a:22", "a.a", "a-a:2", "a--a:2", "a---a:2", "a.2", "a-a.a", "a--a.a", "a.a:2", "localhost", "localhost:5000", "[::1]", "[::1]:2",
+	"[1::]", "[1::2]", "[1::2]:2", "[1::2:2]", "[1:2::]", "[1:0:2::]", "[1::2:0]", "[fd00:0:1::2]", "[fd00::0:1:2]",
+	"[1:2:3:4:5:6:7:8]", "[1:2:3:4:5:6:7:8]:9", "0.0.0.1", "127.0.0.1", "[::127.0.0.1]", "[::ffff:127.0.0.1]", "docker.io",
+	"docker.io:443",
+};
+
+struct appc_names {
+	char **list;
+	size_t n;
+};
+
+/* Of a name that can be parsed; whoever trusts what he wrote himself trusts this name. */
+static void add_name(struct appc_names *names, const char *host, const char *repository)
+{
+	AUTO(registry_name_clear) struct registry_name n = {};
+	AUTO(free) char *text = xasprintf("%s/%s", host, repository);
+	AUTO(free) char *prefix = registry_prefix(text), *again = NULL;
+	char *name;
+
+	if (registry_name_parse(text, &n, NULL) < 0)
+		return;
+	name = registry_appc_name(n.registry, n.repository);
+	assert_int_equal(ac_identifier_check(name, NULL), 0);
+	again = registry_prefix(name);
+	assert_string_equal(again, name);
+	if (!str_eq(n.registry, HUB))
+		assert_string_equal(prefix, name);
+	assert_true(names->n < NAMES_MAX);
+	names->list[names->n++] = name;
+}
+
+static void add_names(struct appc_names *names, const char *host)
+{
+	size_t total = 1;
+
+	for (size_t i = 0; i < LENGTH; i++)
+		total *= strlen(LETTERS) + 1;
+	for (size_t k = 0; k < total; k++) {
+		char repository[LENGTH + 1] = "";
+		size_t rest = k, n = 0;
+
+		/* The digits of k; 0 ends it. */
+		for (; rest % (strlen(LETTERS) + 1); rest /= strlen(LETTERS) + 1)
+			repository[n++] = LETTERS[rest % (strlen(LETTERS) + 1) - 1];
+		if (n && !rest)
+			add_name(names, host, repository);
+	}
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What is trusted for one repository would otherwise be trusted for another's owner too. */
+static void test_one_name_each(void **state)
+{
+	AUTO(free) char **list = xcalloc(NAMES_MAX, sizeof(*list));
+	struct appc_names names = { .list = list };
+
+	for (size_t i = 0; i < ARRAY_LEN(hosts); i++)
+		add_names(&names, hosts[i]);
+	assert_true(names.n > 10000);
+	qsort(list, names.n, sizeof(*list), compare_names);
+	for (size_t i = 1; i < names.n; i++)
+		if (str_eq(list[i - 1], list[i]))
+			fail_msg("two are called '%s'", list[i]);
+	for (size_t i = 0; i < names.n; i++)
+		free(list[i]);
+}
+
+static void test_appc_names(void **state)
+{
+	static const struct { const char *registry, *repository, *name; } cases[] = {
+		{ HUB, "library/busybox", HUB "/library/busybox" },
+		{ "quay.io", "my_org/a-b.c", "quay.io/my_org/a-b.c" },
+		{ "localhost:5000", "a__b/c---d", "localhost_5000/a~2_b/c~3-d" },
+		{ "[::1]:5000", "a", "0_0_0_0_0_0_0_1_5000/a" },
+		{ "localhost:5000", NULL, "localhost_5000" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(free) char *name = registry_appc_name(cases[i].registry, cases[i].repository);
+
+		assert_string_equal(name, cases[i].name);
 	}
 }
 
@@ -185,6 +288,8 @@ int main(void)
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_appc_names),
+		cmocka_unit_test(test_one_name_each),
 		cmocka_unit_test(test_local),
 	};
 
