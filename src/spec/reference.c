@@ -1,6 +1,5 @@
 #include "spec/reference.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -347,10 +346,9 @@ int reference_parse(const char *text, struct reference *ret, struct err *err)
 /* By its words alone: a link may lead elsewhere tomorrow. */
 static char *absolute_path(const char *path)
 {
-	AUTO(free) char *full = NULL;
-	char here[PATH_MAX];
+	AUTO(free) char *here = *path == '/' ? NULL : getcwd(NULL, 0), *full = NULL;
 
-	if (*path == '/' || !getcwd(here, sizeof(here)))
+	if (!here)
 		return path_clean(path);
 	full = xasprintf("%s/%s", here, path);
 	return path_clean(full);

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -219,6 +220,35 @@ static void test_sources(void **state)
 	}
 }
 
+/* The kernel knows no path as long as this one, but who is there is there. */
+static void test_source_far_down(void **state)
+{
+	enum { DEPTH = 30 };
+	char top[] = "/tmp/rkt-reference-XXXXXX", name[201];
+	AUTO(reference_clear) struct reference ref = {};
+	AUTO(free) char *source = NULL;
+
+	memset(name, 'd', sizeof(name) - 1);
+	name[sizeof(name) - 1] = 0;
+	assert_non_null(mkdtemp(top));
+	assert_int_equal(chdir(top), 0);
+	for (int i = 0; i < DEPTH; i++) {
+		assert_int_equal(mkdir(name, 0700), 0);
+		assert_int_equal(chdir(name), 0);
+	}
+	assert_int_equal(reference_parse("oci:d:1", &ref, NULL), 0);
+	source = reference_source(&ref);
+	for (int i = 0; i < DEPTH; i++) {
+		assert_int_equal(chdir(".."), 0);
+		assert_int_equal(rmdir(name), 0);
+	}
+	assert_int_equal(chdir("/tmp"), 0);
+	assert_int_equal(rmdir(top), 0);
+	assert_true(str_starts(source, "oci:/tmp/rkt-reference-"));
+	assert_true(str_ends(source, "ddd/d:1"));
+	assert_true(strlen(source) > DEPTH * sizeof(name));
+}
+
 static void test_distribution_points(void **state)
 {
 	static const struct { const char *in, *out; } cases[] = {
@@ -292,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_source_far_down),
 		cmocka_unit_test(test_distribution_points),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_app_strings),
