@@ -32,7 +32,12 @@ int fetch_kind(const struct fetch_config *config, const char *path, enum referen
 
 void found_keys_free(struct found_key *keys, size_t n);
 
-/* Reads keys from files and URLs, or, with none given, from meta discovery of prefix. */
+/*
+ * Reads keys from files and URLs, or, with none given, from meta discovery of prefix. *ret, one for each location in
+ * their order, is the caller's, for found_keys_free(). -ERR_NOT_FOUND: a server, or discovery, has none.
+ * -ERR_BAD_INPUT: what is there is no public key. -EINVAL: there is neither a location nor a prefix, or one is neither
+ * a file nor a URL. -EPROTO: http, which was not allowed, or rkt-fetch died. Else an errno.
+ */
 int fetch_keys(const struct fetch_config *config, const char *prefix, char *const *locations,
 	       struct found_key **ret, size_t *ret_n, struct err *err);
 #endif

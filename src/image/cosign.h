@@ -26,7 +26,10 @@ int cosign_key_read(const char *pem, size_t len, char **ret, struct err *err);
 /* The keys that may sign. */
 struct cosign_keys;
 
-/* Reads them; each must be the one that it is filed under. */
+/*
+ * Reads them; each must be the one that it is filed under. *ret holds copies, for cosign_keys_free(). -ERR_BAD_INPUT:
+ * one is no key, or another than its fingerprint says.
+ */
 int cosign_keys_new(const struct wire_trusted *keys, size_t n, struct cosign_keys **ret, struct err *err);
 void cosign_keys_free(struct cosign_keys *k);
 DEFINE_AUTO(struct cosign_keys *, cosign_keys_free)

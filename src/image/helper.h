@@ -26,8 +26,9 @@ int helper_start(const struct fetch_config *config, const struct wire_request *r
 		 struct helper **ret, struct err *err);
 
 /*
- * Waits for what rkt-fetch has to say; logs and progress are shown on the way. A failure of rkt-fetch is returned
- * as if it had happened here.
+ * Waits for what rkt-fetch has to say; logs and progress are shown on the way. *ret is the caller's, for
+ * wire_reply_clear(). A failure of rkt-fetch is returned as if it had happened here. -EPROTO: it ended without an
+ * answer, or with a failure that is none of ours. -EBADMSG: what it said is not what was agreed.
  */
 int helper_next(struct helper *h, struct wire_reply *ret, struct err *err);
 

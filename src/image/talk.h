@@ -7,12 +7,14 @@
  */
 struct talk;
 
-/* fd is the caller's. debug: what is said goes out at all. */
+/* fd stays the caller's and must outlive it. debug: what is said goes out at all. */
 struct talk *talk_new(int fd, bool debug);
 void talk_free(struct talk *t);
 DEFINE_AUTO(struct talk *, talk_free)
 
 void talk_say(struct talk *t, const char *fmt, ...) PRINTF(2, 3);
+
+/* Sends r, which stays the caller's. -EPIPE: rkt is gone, or nothing is to be sent any more. Else an errno. */
 int talk_reply(struct talk *t, const struct wire_reply *r);
 
 /* From here on nothing is sent any more, whoever tries. */

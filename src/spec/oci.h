@@ -90,6 +90,11 @@ struct oci_config {
 	struct label *labels; size_t n_labels;
 	char *healthcheck, *shell;		/* as JSON text; NULL: none */
 };
+
+/*
+ * *ret is the caller's, for oci_config_clear(). -ERR_BAD_INPUT: it is none, or what is in it has another form.
+ * -E2BIG: it is larger, or has more layers, than the limits allow.
+ */
 int oci_config_read(const char *text, size_t len, struct oci_config *ret, struct err *err);
 
 /* Has the configuration as many diff IDs as the manifest has layers, and one for each file? -ERR_BAD_INPUT: no. */
