@@ -156,3 +156,75 @@ test_depth() {
 	echo '{"rktKind":"limits","rktVersion":"v1","dependency-depth":2}' >"$CONFIG/limits.d/depth.json"
 	refused 'dependency-depth' rkt fetch example.com/n1:1.0.0
 }
+
+# below FIRST LAST: entries for all of example.com/nFIRST … nLAST.
+below() {
+	local i list=''
+
+	for i in $(seq "$1" "$2"); do
+		list+=,$(dep example.com/n$i)
+	done
+	printf '%s' "${list#,}"
+}
+
+# Eleven images, each of which names all that come after it: 1024 ways through them, but what is reached again adds nothing.
+test_diamonds() {
+	local i n=11
+
+	trust_key alice example.com
+	for i in $(seq $n -1 1); do
+		files "$T/n$i" who=$i "own-$i=$i"
+		pack "$T/n$i.aci" "$(manifest example.com/n$i '' "\"dependencies\":[$(below $((i + 1)) $n)]")" "$T/n$i"
+		sign "$T/n$i.aci"
+		ok rkt fetch --pull-policy=never "$T/n$i.aci"
+	done
+	mkdir -p "$CONFIG/limits.d"
+	echo "{\"rktKind\":\"limits\",\"rktVersion\":\"v1\",\"dependencies\":$n,\"layers\":3}" >"$CONFIG/limits.d/l.json"
+	ok rkt image render --rootfs-only example.com/n1 "$T/rendered"
+	equal 1 "$(cat "$T/rendered/who")" "which wins"
+	equal $n "$(cat "$T/rendered"/own-* | sort -n | tail -n 1)" "the last"
+	equal $n "$(ls "$T/rendered"/own-* | wc -l)" "the images whose files are there"
+	echo "{\"rktKind\":\"limits\",\"rktVersion\":\"v1\",\"dependencies\":$((n - 1))}" >"$CONFIG/limits.d/l.json"
+	refused "more dependencies than the limit dependencies \($((n - 1));" \
+		rkt image render --rootfs-only example.com/n1 "$T/again"
+}
+
+# One image below two others, each of which lets something else of it through.
+test_whitelists_above_one_image() {
+	trust_key alice example.com
+	files "$T/base" from-x=base from-y=base neither=base hidden=base
+	pack "$T/base.aci" "$(manifest example.com/base '' '"pathWhitelist":["/from-x","/from-y","/neither"]')" "$T/base"
+	files "$T/x" own-x=x
+	pack "$T/x.aci" "$(manifest example.com/x '' \
+		"\"dependencies\":[$(dep example.com/base)],\"pathWhitelist\":[\"/own-x\",\"/from-x\",\"/hidden\"]")" "$T/x"
+	files "$T/y" own-y=y
+	pack "$T/y.aci" "$(manifest example.com/y '' \
+		"\"dependencies\":[$(dep example.com/base)],\"pathWhitelist\":[\"/own-y\",\"/from-y\",\"/hidden\"]")" "$T/y"
+	files "$T/top" top=top
+	pack "$T/top.aci" "$(manifest example.com/top '' "\"dependencies\":[$(dep example.com/x),$(dep example.com/y)]")" "$T/top"
+	for i in base x y top; do
+		sign "$T/$i.aci"
+		ok rkt fetch --pull-policy=never "$T/$i.aci"
+	done
+	ok rkt image render --rootfs-only example.com/top "$T/rendered"
+	equal 'from-x from-y own-x own-y top' "$(ls "$T/rendered" | tr '\n' ' ' | sed 's/ $//')" "the files"
+}
+
+# Lists that could not be held against anything in reasonable memory.
+test_whitelists_are_bounded() {
+	local i list
+
+	trust_key alice example.com
+	list=$(seq -f '"/a/path/that/is/somewhat/longer/than/others/%.0f"' -s, 30000)
+	files "$T/n" who=n
+	for i in 3 2 1; do
+		pack "$T/n$i.aci" "$(manifest example.com/n$i '' \
+			"\"dependencies\":[$(below $((i + 1)) 3)],\"pathWhitelist\":[\"/who\",$list]")" "$T/n"
+		sign "$T/n$i.aci"
+		ok rkt fetch --pull-policy=never "$T/n$i.aci"
+	done
+	ok rkt image render --rootfs-only example.com/n2 "$T/rendered"
+	equal n "$(cat "$T/rendered/who")" "what is rendered"
+	refused 'the path whitelists of image "example\.com/n[123]" and those before it have more than 4194304 bytes' \
+		rkt image render --rootfs-only example.com/n1 "$T/again"
+}

@@ -6,11 +6,14 @@
 #include "spec/limits.h"
 #include "stage0/image.h"
 
+/* What all images that an image is made of may have in their path whitelists, in bytes as a manifest has them. */
+enum { WHITELISTS_MAX_BYTES = MANIFEST_MAX_BYTES };
+
 /* One image of the graph that is being looked at, and how we came there. */
 struct visit {
 	const struct visit *parent;
 	const struct image_info *image;
-	char *const *outer;		/* the whitelist of the outermost image on this way that has one */
+	size_t outer;			/* the layer of the outermost image on this way that has a whitelist (from 1) */
 	int64_t depth;
 };
 
@@ -21,9 +24,9 @@ struct walk {
 	/* Gets the image of a dependency, stored already or not. */
 	int (*find)(struct walk *w, const struct dependency *d, struct image_info *ret, struct err *err);
 	bool last_first;		/* the order in which dependencies are visited */
-	char **seen;			/* IDs that were walked (only where visiting one twice gives nothing) */
+	char **seen;			/* IDs that were walked, where no layers are noted */
 	struct tree_layer *layers;
-	size_t n;
+	size_t n, whitelists_bytes;
 };
 
 /* --- one dependency ------------------------------------------------------------- */
@@ -85,24 +88,114 @@ static int check_way(const struct visit *v, struct err *err)
 	return 0;
 }
 
-static int note_layer(struct walk *w, const struct visit *v, char *const *own, struct err *err)
+static int count_whitelist(struct walk *w, const struct visit *v, char *const *paths, struct err *err)
 {
-	struct tree_layer *l;
+	for (size_t i = 0; i < strv_len(paths); i++)
+		w->whitelists_bytes += strlen(paths[i]) + strlen("\"\",");
+	if (w->whitelists_bytes > WHITELISTS_MAX_BYTES)
+		return err_set(err, -E2BIG, "the path whitelists of image \"%s\" and those before it have more than %d bytes",
+			       v->image->name, WHITELISTS_MAX_BYTES);
+	return 0;
+}
+
+/* Takes the whitelist out of m, unless an earlier layer of this image has it. */
+static int note_layer(struct walk *w, const struct visit *v, struct image_manifest *m, struct err *err)
+{
+	struct tree_layer l = { .outer_whitelist = v->outer };
 
 	if ((int64_t)w->n == limits()->dependencies)
 		return limit_refuse(err, &limits()->dependencies, "there are more dependencies than");
+	l.key = xstrndup(v->image->id, IMAGE_KEY_LEN);
+	if (strv_len(m->path_whitelist)) {
+		while (l.whitelist < w->n && !str_eq(w->layers[l.whitelist].key, l.key))
+			l.whitelist++;
+		if (l.whitelist++ == w->n)
+			l.paths = TAKE(m->path_whitelist);
+	}
 	w->layers = xreallocarray(w->layers, w->n + 1, sizeof(*w->layers));
-	l = &w->layers[w->n++];
-	*l = (struct tree_layer){
-		.key = xstrndup(v->image->id, IMAGE_KEY_LEN), .whitelist = strv_copy(own),
-		.outer_whitelist = strv_copy(v->outer),
-	};
+	w->layers[w->n++] = l;
+	return count_whitelist(w, v, l.paths, err);
+}
+
+/*
+ * Would visiting it add nothing? Files that were looked at by the same lists are there already, or hidden, and so
+ * are those of its own dependencies.
+ */
+static bool is_seen(const struct walk *w, const struct visit *v)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->layers[i].outer_whitelist == v->outer && str_starts(v->image->id, w->layers[i].key))
+			return true;
+	return strv_has(w->seen, v->image->id);
+}
+
+static bool labels_same(const struct dependency *a, const struct dependency *b)
+{
+	for (size_t i = 0; i < a->n_labels && i < b->n_labels; i++)
+		if (!str_eq(a->labels[i].name, b->labels[i].name) || !str_eq(a->labels[i].value, b->labels[i].value))
+			return false;
+	return a->n_labels == b->n_labels;
+}
+
+static bool is_same(const struct dependency *a, const struct dependency *b)
+{
+	return str_eq(a->image_name, b->image_name) && str_eq(a->image_id, b->image_id) && a->size == b->size &&
+	       labels_same(a, b);
+}
+
+/* Those of an image in the order in which they are visited, each once. The rest of m goes. */
+struct named {
+	struct image_manifest m;
+	const struct dependency **list;
+	size_t n;
+};
+
+static void named_clear(struct named *l)
+{
+	free(l->list);
+	image_manifest_clear(&l->m);
+}
+static inline void named_clear_auto(struct named *l) { named_clear(l); }
+
+static void add_named(struct named *l, const struct dependency *d)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (is_same(l->list[i], d))
+			return;
+	l->list[l->n++] = d;
+}
+
+static int name_dependencies(const struct image_info *image, struct image_manifest *m, bool last_first,
+			     struct named *ret, struct err *err)
+{
+	size_t n = m->n_dependencies;
+
+	if ((int64_t)n > limits()->dependencies)
+		return limit_refuse(err, &limits()->dependencies, "image \"%s\" names more dependencies than", image->name);
+	/* On a long way down one such list for each image is held, and nothing else of their manifests. */
+	*ret = (struct named){ .m = { .dependencies = TAKE(m->dependencies), .n_dependencies = n } };
+	m->n_dependencies = 0;
+	ret->list = xcalloc(n + 1, sizeof(*ret->list));
+	for (size_t i = 0; i < n; i++)
+		add_named(ret, &ret->m.dependencies[last_first ? n - 1 - i : i]);
 	return 0;
+}
+
+/* What visiting one image needs to know of its manifest. */
+static int look_at(struct walk *w, const struct visit *v, struct named *ret, struct err *err)
+{
+	AUTO(image_manifest_clear) struct image_manifest m = {};
+	int r;
+
+	r = store_read_manifest(w->store, v->image, &m, err);
+	if (r >= 0 && w->last_first)
+		r = note_layer(w, v, &m, err);
+	return r < 0 ? r : name_dependencies(v->image, &m, w->last_first, ret, err);
 }
 
 static int visit(struct walk *w, const struct visit *v, struct err *err);
 
-static int visit_dependency(struct walk *w, const struct visit *from, const struct dependency *d, char *const *outer,
+static int visit_dependency(struct walk *w, const struct visit *from, const struct dependency *d, size_t outer,
 			    struct err *err)
 {
 	AUTO(image_info_clear) struct image_info image = {};
@@ -118,18 +211,17 @@ static int visit_dependency(struct walk *w, const struct visit *from, const stru
 
 static int visit(struct walk *w, const struct visit *v, struct err *err)
 {
-	AUTO(image_manifest_clear) struct image_manifest m = {};
-	char *const *outer;
+	AUTO(named_clear) struct named named = {};
+	size_t outer = v->outer;
 	int r = check_way(v, err);
 
-	if (r < 0 || strv_has(w->seen, v->image->id))
+	if (r < 0 || is_seen(w, v))
 		return r;
-	r = store_read_manifest(w->store, v->image, &m, err);
-	if (r >= 0 && w->last_first)
-		r = note_layer(w, v, strv_len(m.path_whitelist) ? m.path_whitelist : NULL, err);
-	outer = v->outer ?: strv_len(m.path_whitelist) ? m.path_whitelist : NULL;
-	for (size_t i = 0; r >= 0 && i < m.n_dependencies; i++)
-		r = visit_dependency(w, v, &m.dependencies[w->last_first ? m.n_dependencies - 1 - i : i], outer, err);
+	r = look_at(w, v, &named, err);
+	if (r >= 0 && w->last_first && !outer)
+		outer = w->layers[w->n - 1].whitelist;
+	for (size_t i = 0; r >= 0 && i < named.n; i++)
+		r = visit_dependency(w, v, named.list[i], outer, err);
 	if (r >= 0 && !w->last_first)
 		strv_add(&w->seen, v->image->id);
 	return r;

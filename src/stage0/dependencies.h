@@ -4,7 +4,9 @@
 /*
  * The images that an ACI builds on (inventory 2.9; appc spec, aci.md). They form
  * a directed acyclic graph: a cycle is refused, and so is a graph that is too
- * deep or too large. A dependency counts only if it may be used itself (D1).
+ * deep or too large. One that is reached again counts again only where the
+ * whitelist of another image is above it, since otherwise it adds nothing. A
+ * dependency counts only if it may be used itself (D1).
  */
 
 /*

@@ -15,8 +15,9 @@ static const struct json_field layer_fields[] = {
 	{ "key", JSON_STRING, AT(key), JSON_REQUIRED },
 	{ "oci", JSON_BOOL, AT(oci), JSON_OMIT_EMPTY },
 	{ "hashed", JSON_BOOL, AT(hashed), JSON_OMIT_EMPTY },
-	{ "whitelist", JSON_STRV, AT(whitelist), JSON_OMIT_EMPTY },
-	{ "outerWhitelist", JSON_STRV, AT(outer_whitelist), JSON_OMIT_EMPTY },
+	{ "paths", JSON_STRV, AT(paths), JSON_OMIT_EMPTY },
+	{ "whitelist", JSON_INT, AT(whitelist), JSON_OMIT_EMPTY },
+	{ "outerWhitelist", JSON_INT, AT(outer_whitelist), JSON_OMIT_EMPTY },
 	{}
 };
 #undef AT
@@ -114,7 +115,8 @@ int compose(int unpack_exe_fd, enum compose_mode mode, const struct compose_requ
 	int fds[UNPACK_FDS] = { -1, -1, STDERR_FILENO };
 	int r;
 
-	if (request->n_layers > (uint64_t)limits()->layers)
+	/* Of ACIs each is an image, which dependencies are counted by. */
+	if (request->n_layers > (uint64_t)limits()->layers && request->layers[0].oci)
 		return limit_refuse(err, &limits()->layers, "the image has more layers than");
 	r = memory_file("request", text, &request_fd, err);
 	if (r >= 0)

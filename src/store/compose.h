@@ -15,10 +15,11 @@ struct compose_layer {
 	bool oci;			/* with whiteouts, without "rootfs/"; else an ACI */
 	bool hashed;			/* the bytes are known to be the key's: they are not hashed again */
 	/*
-	 * appc's pathWhitelist, absolute and exact; NULL: all. The image's own spares directories, that of the
-	 * outermost image above it that has one does not (inventory 2.9).
+	 * appc's pathWhitelist, absolute and exact: which layers' paths count (the first is 1; 0: all do). The image's
+	 * own spares directories, that of the outermost image above it that has one does not (inventory 2.9).
 	 */
-	char **whitelist, **outer_whitelist;
+	char **paths;
+	int64_t whitelist, outer_whitelist;
 };
 
 /*

@@ -204,7 +204,8 @@ static void dependency(void **state)
 	ACI(p, { .name = "rootfs/a", .type = '0', .data = "top" });
 	ACI(p, { .name = "rootfs/a", .type = '0', .data = "dep" }, { .name = "rootfs/dep", .type = '0', .data = "dep" },
 	    { .name = "rootfs/left-out", .type = '0' });
-	p->layers[1].outer_whitelist = (char **)list;
+	p->layers[0].paths = (char **)list;
+	p->layers[1].outer_whitelist = 1;
 	run(p, COMPOSE_ROOTFS, tree_fd, -1);
 	assert_string_equal(p->words, "");
 	contents(tree_fd, "a", "top");
@@ -299,7 +300,9 @@ static void take_aci(struct place *to, int fd, const char *id, char **whitelist)
 	size_t i = to->request.n_layers++;
 
 	to->blobs[i] = fd;
-	to->layers[i] = (struct compose_layer){ .key = xstrndup(id, IMAGE_KEY_LEN), .whitelist = whitelist };
+	to->layers[i] = (struct compose_layer){
+		.key = xstrndup(id, IMAGE_KEY_LEN), .paths = whitelist, .whitelist = whitelist ? (int64_t)i + 1 : 0,
+	};
 	/* Of the images above one, the outermost that has a list. */
 	for (size_t k = i; k-- > 0;)
 		if (to->layers[k].whitelist)

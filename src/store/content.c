@@ -144,8 +144,7 @@ void tree_layers_free(struct tree_layer *layers, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		free(layers[i].key);
-		strv_free(layers[i].whitelist);
-		strv_free(layers[i].outer_whitelist);
+		strv_free(layers[i].paths);
 	}
 	free(layers);
 }

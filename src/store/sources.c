@@ -28,8 +28,8 @@ static void given_layers(const struct tree_layer *layers, size_t n, struct compo
 	for (size_t i = 0; i < n; i++)
 		q->layers[i] = (struct compose_layer){
 			.key = xstrdup(layers[i].key), .oci = layers[i].oci,
-			.whitelist = strv_copy(layers[i].whitelist),
-			.outer_whitelist = strv_copy(layers[i].outer_whitelist),
+			.paths = strv_copy(layers[i].paths), .whitelist = (int64_t)layers[i].whitelist,
+			.outer_whitelist = (int64_t)layers[i].outer_whitelist,
 		};
 }
 

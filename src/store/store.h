@@ -139,6 +139,7 @@ int store_temp_file(struct store *s, int *ret_fd, struct err *err);
 /* Notes that the image was used now. Failure is not one. */
 void store_touch(struct store *s, const struct image_info *i);
 
+
 /*
  * Notes etag, last_modified, max_age and checked of an image of which the server says that it has not changed. Only
  * its owner can: facts that somebody else writes say nothing of who signed it. Failure is not one.
@@ -242,8 +243,12 @@ int store_add_image(struct store *s, int unpack_exe_fd, struct image_info *info,
 struct tree_layer {
 	char *key;			/* of its blob */
 	bool oci;			/* with whiteouts, without "rootfs/"; else an ACI */
-	/* appc's pathWhitelist: its own, and that of the outermost image above it that has one; NULL: all. */
-	char **whitelist, **outer_whitelist;
+	/*
+	 * appc's pathWhitelist: which layers' paths count (the first is 1; 0: all do). Its own image's, and that of the
+	 * outermost image above it that has one. Each list is there once, however many refer to it.
+	 */
+	char **paths;
+	size_t whitelist, outer_whitelist;
 };
 void tree_layers_free(struct tree_layer *layers, size_t n);
 

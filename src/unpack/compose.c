@@ -19,6 +19,7 @@ enum { HASHERS_MAX = 8 };
 /* One blob. */
 struct part {
 	const struct compose_layer *layer;
+	char *const *whitelist, *const *outer_whitelist;
 	int fd;
 	int64_t size;
 	char name[HASH_NAME_MAX + 1];	/* its hash; "": was not asked for */
@@ -147,7 +148,7 @@ static int add_part(struct merge *m, const struct part *p, unsigned number, stru
 	enum tar_format format = p->layer->oci ? TAR_OCI : TAR_ACI;
 	struct merge_layer layer = {
 		.format = format, .archive = number, .below = format == TAR_ACI && number,
-		.whitelist = p->layer->whitelist, .outer_whitelist = p->layer->outer_whitelist,
+		.whitelist = p->whitelist, .outer_whitelist = p->outer_whitelist,
 	};
 	AUTO(window_close) struct window w = {};
 	struct tar_source source = { next_piece, &w, format };
@@ -210,6 +211,22 @@ size_t compose_blobs(void)
 	return (size_t)(fd - UNPACK_FD_LAYERS);
 }
 
+static bool names_layer(const struct compose_request *request, int64_t number)
+{
+	return number >= 0 && number <= (int64_t)request->n_layers;
+}
+
+static int check_layer(const struct compose_request *request, const struct compose_layer *layer, struct err *err)
+{
+	if (!store_blob_valid(layer->key))
+		return err_set(err, -EINVAL, "'%s' is no blob's name", layer->key);
+	if (layer->oci != request->layers[0].oci)
+		return err_set(err, -EINVAL, "an image is either an ACI or an OCI image");
+	if (!names_layer(request, layer->whitelist) || !names_layer(request, layer->outer_whitelist))
+		return err_set(err, -EINVAL, "the list of '%s' is no layer's", layer->key);
+	return 0;
+}
+
 static int read_request(struct compose_request *ret, struct err *err)
 {
 	AUTO(compose_request_clear) struct compose_request request = {};
@@ -226,10 +243,9 @@ static int read_request(struct compose_request *ret, struct err *err)
 	if (!request.n_layers || request.n_layers > compose_blobs())
 		return err_set(err, -EINVAL, "the request does not fit the blobs that came with it");
 	for (size_t i = 0; i < request.n_layers; i++) {
-		if (!store_blob_valid(request.layers[i].key))
-			return err_set(err, -EINVAL, "'%s' is no blob's name", request.layers[i].key);
-		if (request.layers[i].oci != request.layers[0].oci)
-			return err_set(err, -EINVAL, "an image is either an ACI or an OCI image");
+		r = check_layer(&request, &request.layers[i], err);
+		if (r < 0)
+			return r;
 	}
 	*ret = request;
 	request = (struct compose_request){};
@@ -309,6 +325,27 @@ static int put_together(unsigned flags, const struct compose_request *request, s
 	return judge(parts, n, r, err);
 }
 
+static char *const *paths_of(const struct compose_request *request, int64_t number)
+{
+	return number ? request->layers[number - 1].paths : NULL;
+}
+
+static int open_part(const struct compose_request *request, size_t i, struct part *ret, struct err *err)
+{
+	const struct compose_layer *layer = &request->layers[i];
+	struct window w;
+	int r;
+
+	*ret = (struct part){
+		.layer = layer, .fd = UNPACK_FD_LAYERS + (int)i, .whitelist = paths_of(request, layer->whitelist),
+		.outer_whitelist = paths_of(request, layer->outer_whitelist),
+	};
+	r = window_open(ret->fd, &w, err);
+	if (r >= 0)
+		ret->size = w.size;
+	return r;
+}
+
 int compose_op(unsigned flags, struct unpack_reply *reply, struct err *err)
 {
 	AUTO(compose_request_clear) struct compose_request request = {};
@@ -321,14 +358,8 @@ int compose_op(unsigned flags, struct unpack_reply *reply, struct err *err)
 	if (flags & WITH_ACI && (!request.manifest || !request.layers[0].oci))
 		return err_set(err, -EINVAL, "an ACI is made of OCI layers and a manifest");
 	parts = xcalloc(request.n_layers, sizeof(*parts));
-	for (size_t i = 0; r >= 0 && i < request.n_layers; i++) {
-		struct window w;
-
-		parts[i] = (struct part){ .layer = &request.layers[i], .fd = UNPACK_FD_LAYERS + (int)i };
-		r = window_open(parts[i].fd, &w, err);
-		if (r >= 0)
-			parts[i].size = w.size;
-	}
+	for (size_t i = 0; r >= 0 && i < request.n_layers; i++)
+		r = open_part(&request, i, &parts[i], err);
 	if (r >= 0)
 		r = put_together(flags, &request, parts, reply, err);
 	if (r >= 0 && !reply->id && kind_of(request.layers[0].key) == HASH_SHA512 && parts[0].name[0])
