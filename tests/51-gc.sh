@@ -108,6 +108,89 @@ test_dependencies() {
 	complains '2 image\(s\) successfully removed'
 }
 
+# stored NAME [MEMBERS [SIGNER]]: a small image with a dependency on nothing, signed by alice unless by "nobody".
+stored() {
+	mkdir -p "$T/small"
+	echo "$1" >"$T/small/file"
+	pack "$T/small.aci" "$(manifest "example.com/$1" "$(app /bin/sh)" "${2:-}")" "$T/small"
+	rm -f "$T/small.aci.asc"
+	if [ "${3:-}" = nobody ]; then
+		ok rkt --insecure-options=image fetch --pull-policy=never "$T/small.aci"
+	else
+		sign "$T/small.aci"
+		ok rkt fetch --pull-policy=never "$T/small.aci"
+	fi
+	key=$(image_id "$T/small.aci" | cut -c1-71)
+}
+
+# Which of two images is meant depends on who asks; one that is missing is no reason to remove another.
+test_dependencies_either_way() {
+	local verified newest other top
+
+	trust_key alice example.com
+	stored base '"annotations":[{"name":"is","value":"verified"}]' && verified=$key
+	stored base '"annotations":[{"name":"is","value":"newest"}]' nobody && newest=$key
+	stored other && other=$key
+	stored none
+	stored missing
+	stored middle '"dependencies":[{"imageName":"example.com/base"},{"imageName":"example.com/missing"}]'
+	stored top '"dependencies":[{"imageName":"example.com/none"},{"imageName":"example.com/middle"}]' && top=$key
+	ok rkt image rm example.com/none
+	ok rkt image rm example.com/missing
+	grow_old
+	touch "$DATA/cas/image/$top"
+	ok rkt image gc
+	[ -e "$DATA/cas/image/$verified" ] || fail "the base that was verified is gone"
+	[ -e "$DATA/cas/image/$newest" ] || fail "the newest base is gone"
+	[ ! -e "$DATA/cas/image/$other" ] || fail "what nobody needs is there"
+	says 'successfully removed aci for image'
+	equal "$(printf 'example.com/%s:1.0.0\n' base base middle top)" "$(names)" "the images"
+}
+
+# Whoever uses an image uses all that it is made of, also when the one on top is replaced by another.
+test_using_dependencies() {
+	have shell
+	stored base && base=$key
+	image "$T/top.aci" example.com/top "$(app /bin/busybox true)" '"dependencies":[{"imageName":"example.com/base"}]'
+	sign "$T/top.aci"
+	ok rkt fetch --pull-policy=never "$T/top.aci"
+	grow_old
+	ok rkt run --net=none --pull-policy=never example.com/top
+	ok rkt gc --grace-period=0s
+	ok rkt image rm example.com/top
+	ok rkt image gc
+	equal example.com/base:1.0.0 "$(names | grep -v stage1)" "the images"
+}
+
+# A pod's tree was made of these, whatever a fresh look at the names would find.
+test_dependencies_of_a_tree() {
+	local old
+
+	trust_key alice example.com
+	stored base '"annotations":[{"name":"is","value":"old"}]' && old=$key
+	image "$T/top.aci" example.com/top "$(app /bin/busybox true)" '"dependencies":[{"imageName":"example.com/base"}]'
+	sign "$T/top.aci"
+	ok rkt fetch --pull-policy=never "$T/top.aci"
+	ok rkt prepare --pull-policy=never example.com/top
+	stored base '"annotations":[{"name":"is","value":"new"}]'
+	grow_old
+	ok rkt image gc
+	[ -e "$DATA/cas/image/$old" ] || fail "what the prepared pod's tree is made of is gone"
+}
+
+# Foreign lists are read one by one.
+test_memory() {
+	local list one
+
+	trust_key alice example.com
+	stored base
+	list=$(seq -f '"/some/path/%.0f"' -s, 40000)
+	one='{"imageName":"example.com/base"}'
+	stored top "\"pathWhitelist\":[$list],\"dependencies\":[$(yes "$one" | head -n 500 | paste -sd,)]"
+	(ulimit -v 200000; ok rkt image gc)
+	equal $'example.com/base:1.0.0\nexample.com/top:1.0.0' "$(names)" "the images"
+}
+
 test_what_a_crash_leaves() {
 	have shell
 	mkdir -p "$DATA/cas/tree/work.0123456789abcdef/rootfs"

@@ -258,3 +258,34 @@ int dependencies_layers(const struct engine *e, struct store *store, const struc
 	*ret_n = w.n;
 	return 0;
 }
+
+/* --- what is stored of them ------------------------------------------------------ */
+
+static void add_stored(struct walk *w, const struct dependency *d, struct strset *keys)
+{
+	AUTO(image_info_clear) struct image_info image = {};
+
+	if (find_stored(w, d, &image, NULL) >= 0)
+		strset_take(keys, xstrndup(image.id, IMAGE_KEY_LEN));
+}
+
+int dependencies_stored(const struct engine *e, struct store *store, const struct image_info *image,
+			struct strset *ret, struct err *err)
+{
+	AUTO(image_manifest_clear) struct image_manifest m = {};
+	AUTO(named_clear) struct named named = {};
+	struct engine strict = *e, any = *e;
+	struct walk verified = { .e = &strict, .store = store }, newest = { .e = &any, .store = store };
+	int r;
+
+	strict.insecure &= ~(unsigned)INSECURE_IMAGE;
+	any.insecure |= INSECURE_IMAGE;
+	r = store_read_manifest(store, image, &m, err);
+	if (r >= 0)
+		r = name_dependencies(image, &m, false, &named, err);
+	for (size_t i = 0; r >= 0 && i < named.n; i++) {
+		add_stored(&verified, named.list[i], ret);
+		add_stored(&newest, named.list[i], ret);
+	}
+	return r;
+}

@@ -24,4 +24,11 @@ int dependencies_obtain(const struct engine *e, struct store *store, const struc
  */
 int dependencies_layers(const struct engine *e, struct store *store, const struct image_info *top,
 			struct tree_layer **ret, size_t *ret_n, struct err *err);
+
+/*
+ * Keys of the images that are stored and that dependencies named by this very image may mean: of each the one that is
+ * taken now, and the one that is if nobody asks who signed it. Of those that are not stored nothing is said.
+ */
+int dependencies_stored(const struct engine *e, struct store *store, const struct image_info *image,
+			struct strset *ret, struct err *err);
 #endif

@@ -14,8 +14,10 @@ struct image_gc {
 	struct strset pod_trees;	/* that any pod stands on */
 	struct strset kept;		/* keys of images that stay, whenever they were used last */
 	struct strset kept_trees;	/* trees whose images do */
-	struct image_info *images;
-	size_t n_images;
+	struct image_info *images;	/* by their IDs */
+	bool *stay;			/* of each: it does */
+	size_t *queue;			/* those whose dependencies are to be looked at */
+	size_t n_images, n_queue;
 	size_t removed, failed;
 };
 
@@ -25,12 +27,34 @@ static void image_gc_clear(struct image_gc *g)
 	strset_clear(&g->kept);
 	strset_clear(&g->kept_trees);
 	image_infos_free(g->images, g->n_images);
+	free(g->stay);
+	free(g->queue);
 }
 static void image_gc_clear_auto(struct image_gc *g) { image_gc_clear(g); }
 
 /* --- what pods need ------------------------------------------------------------- */
 
 enum { NEEDED = POD_MASK(POD_PREPARING) | POD_MASK(POD_PREPARED) | POD_MASK(POD_RUNNING) };
+
+/* What its trees were made of: to make them again, or to add files to them, takes the very same. */
+static int keep_for_trees(struct image_gc *g, const struct pod *pod, struct err *err)
+{
+	AUTO(strset_clear) struct strset trees = {};
+	int r = pod_trees(pod, &trees);
+
+	if (r < 0)
+		return err_sys(err, r, "cannot tell which trees pod \"%s\" needs", pod->uuid);
+	for (size_t i = 0; i < trees.n; i++) {
+		AUTO(strv_free) char **layers = NULL;
+		AUTO(close) int fd = -1;
+
+		if (store_open_tree(g->store, trees.list[i], &fd, NULL) < 0 || store_tree_layers(fd, &layers, NULL) < 0)
+			continue;
+		for (char **key = layers; key && *key; key++)
+			strset_add(&g->kept, *key);
+	}
+	return 0;
+}
 
 /* The images of a pod's apps, and of its stage1. */
 static int keep_for_pod(struct image_gc *g, const struct pod *pod, struct err *err)
@@ -49,7 +73,7 @@ static int keep_for_pod(struct image_gc *g, const struct pod *pod, struct err *e
 		return err_wrap(err, r, "cannot tell which images pod \"%s\" needs", pod->uuid);
 	for (size_t i = 0; i < manifest.n_apps; i++)
 		strset_take(&g->kept, xstrndup(manifest.apps[i].image.id, IMAGE_KEY_LEN));
-	return 0;
+	return keep_for_trees(g, pod, err);
 }
 
 static int look_at_pods(struct image_gc *g, struct err *err)
@@ -129,22 +153,53 @@ static bool stays(struct image_gc *g, const struct image_info *image)
 	       (image->tree && strset_has(&g->kept_trees, image->tree));
 }
 
+static int by_id(const void *a, const void *b)
+{
+	const struct image_info *l = a, *r = b;
+
+	return strcmp(l->id, r->id);
+}
+
+static int by_key(const void *key, const void *image)
+{
+	return strncmp(key, ((const struct image_info *)image)->id, IMAGE_KEY_LEN);
+}
+
+static void keep(struct image_gc *g, size_t i)
+{
+	if (!g->stay[i])
+		g->queue[g->n_queue++] = i;
+	g->stay[i] = true;
+}
+
 /*
- * What an image that stays is made of stays too, whether it may be used or not.
- * What there is of the dependencies of one that lacks some is no loss.
+ * What an image that stays is made of stays too, as far as it is there. One whose manifest cannot be read, or names
+ * more than may be, cannot be used either.
  */
 static void keep_dependencies(struct image_gc *g, const struct image_info *image)
 {
-	struct engine any = *g->engine;
-	struct tree_layer *layers = NULL;
-	size_t n = 0;
+	AUTO(strset_clear) struct strset keys = {};
 
-	any.insecure |= INSECURE_IMAGE;
-	if (!image->depends || dependencies_layers(&any, g->store, image, &layers, &n, NULL) < 0)
+	if (!image->depends || dependencies_stored(g->engine, g->store, image, &keys, NULL) < 0)
 		return;
-	for (size_t i = 0; i < n; i++)
-		strset_add(&g->kept, layers[i].key);
-	tree_layers_free(layers, n);
+	for (size_t i = 0; i < keys.n; i++) {
+		const struct image_info *found = bsearch(keys.list[i], g->images, g->n_images, sizeof(*found), by_key);
+
+		if (found)
+			keep(g, (size_t)(found - g->images));
+	}
+}
+
+/* Each image that stays is looked at once. */
+static void choose(struct image_gc *g)
+{
+	g->stay = xcalloc(g->n_images + 1, sizeof(*g->stay));
+	g->queue = xcalloc(g->n_images + 1, sizeof(*g->queue));
+	for (size_t i = 0; i < g->n_images; i++)
+		if (stays(g, &g->images[i]))
+			keep(g, i);
+	for (size_t i = 0; i < g->n_queue; i++)
+		keep_dependencies(g, &g->images[g->queue[i]]);
 }
 
 static bool in_use(void *arg, const char *tree)
@@ -169,11 +224,9 @@ static void remove_image(struct image_gc *g, const struct image_info *image)
 
 static int remove_images(struct image_gc *g, struct err *err)
 {
+	choose(g);
 	for (size_t i = 0; i < g->n_images; i++)
-		if (stays(g, &g->images[i]))
-			keep_dependencies(g, &g->images[i]);
-	for (size_t i = 0; i < g->n_images; i++)
-		if (!stays(g, &g->images[i]))
+		if (!g->stay[i])
 			remove_image(g, &g->images[i]);
 	if (g->removed)
 		log_info("%zu image(s) successfully removed", g->removed);
@@ -194,8 +247,11 @@ static int collect(struct image_gc *g, struct err *err)
 	r = look_at_pods(g, err);
 	if (r >= 0)
 		r = store_list(g->store, &g->images, &g->n_images, &bad, err);
-	if (r >= 0)
-		r = remove_trees(g, err);
+	if (r < 0)
+		return r;
+	if (g->n_images)
+		qsort(g->images, g->n_images, sizeof(*g->images), by_id);
+	r = remove_trees(g, err);
 	if (r < 0)
 		return r;
 	if (bad)

@@ -101,6 +101,7 @@ static int take_tree(struct preparation *p, struct planned_image *image, bool fo
 	if (k < 0)
 		return err_sys(err, k, "cannot read the manifest of image \"%s\"", image->info.name);
 	store_touch(p->store, &image->info);
+	store_touch_layers(p->store, image->layers, image->n_layers);
 	return 0;
 }
 

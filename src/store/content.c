@@ -84,13 +84,25 @@ int store_read_manifest(struct store *s, const struct image_info *i, struct imag
 	return r < 0 ? err_wrap(err, r, "bad manifest of the image '%s'", i->name) : 0;
 }
 
-void store_touch(struct store *s, const struct image_info *i)
+static void touch(struct store *s, const char *key)
 {
-	AUTO(free) char *key = store_key(i->id);
 	AUTO(close) int dir_fd = cas_open(s->cas_fd, "image", O_PATH | O_DIRECTORY, 0);
 
 	if (dir_fd >= 0)
 		(void)utimensat(dir_fd, key, NULL, AT_SYMLINK_NOFOLLOW);
+}
+
+void store_touch(struct store *s, const struct image_info *i)
+{
+	AUTO(free) char *key = store_key(i->id);
+
+	touch(s, key);
+}
+
+void store_touch_layers(struct store *s, const struct tree_layer *layers, size_t n_layers)
+{
+	for (size_t i = 0; i < n_layers; i++)
+		touch(s, layers[i].key);
 }
 
 int store_temp_file(struct store *s, int *ret_fd, struct err *err)

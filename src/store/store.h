@@ -252,6 +252,9 @@ struct tree_layer {
 };
 void tree_layers_free(struct tree_layer *layers, size_t n);
 
+/* As store_touch(), the ACIs that these are. */
+void store_touch_layers(struct store *s, const struct tree_layer *layers, size_t n_layers);
+
 /* How this machine keeps what it renders; asked once. */
 enum tree_backend { TREE_FILES, TREE_EROFS_LOOP, TREE_EROFS_FILE };
 enum tree_backend store_backend(struct store *s);
@@ -273,6 +276,9 @@ bool store_tree_is_mounted(int tree_fd, bool *ret_sealed);
 
 /* Whose it is: an image's key, which the caller frees. */
 int store_tree_image(int tree_fd, char **ret, struct err *err);
+
+/* Keys of the archives that it was made of: a strv. */
+int store_tree_layers(int tree_fd, char ***ret, struct err *err);
 
 /* Was it made of these archives? What an image depends on may have been fetched anew since. */
 bool store_tree_is_of(int tree_fd, const struct tree_layer *layers, size_t n_layers);

@@ -256,6 +256,16 @@ int store_mount_tree(int tree_fd, unsigned flags, int *ret_fd, struct err *err)
 	return 0;
 }
 
+int store_tree_layers(int tree_fd, char ***ret, struct err *err)
+{
+	AUTO(tree_record_clear) struct tree_record record = {};
+	int r = tree_record_read(tree_fd, &record, err);
+
+	if (r >= 0)
+		*ret = TAKE(record.layers);
+	return r;
+}
+
 bool store_tree_is_of(int tree_fd, const struct tree_layer *layers, size_t n_layers)
 {
 	AUTO(tree_record_clear) struct tree_record record = {};
