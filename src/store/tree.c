@@ -11,7 +11,7 @@
 #include "os/mount.h"
 #include "os/verity.h"
 
-enum { RECORD_MAX = 256 << 10, KEY_FILE_MAX = 256 };
+enum { RECORD_MAX = 1 << 20, KEY_FILE_MAX = 256 };
 
 /* --- what is noted of an index ------------------------------------------------- */
 
@@ -75,8 +75,12 @@ int tree_record_read(int tree_fd, struct tree_record *ret, struct err *err)
 int tree_record_write(int tree_fd, const struct tree_record *r, struct err *err)
 {
 	AUTO(free) char *text = json_encode_text(record_fields, r, false);
-	int k = file_write(tree_fd, "layers", text, strlen(text), 0600);
+	int k;
 
+	/* Nobody could read it. */
+	if (strlen(text) > RECORD_MAX)
+		return err_set(err, -E2BIG, "an image of %zu layers cannot be rendered", strv_len(r->layers));
+	k = file_write(tree_fd, "layers", text, strlen(text), 0600);
 	return k < 0 ? err_sys(err, k, "cannot write a tree's 'layers'") : 0;
 }
 

@@ -576,12 +576,46 @@ static void attached(void **state)
 	assert_int_equal(faccessat(tree_fd, "rootfs/f", F_OK, 0), -1);
 }
 
+/* --- what is noted of a tree --- */
+
+/* What is written can be read, whatever the limits allow. */
+static void records(void **state)
+{
+	static const struct { size_t n; int code; } cases[] = { { 1, 0 }, { 4096, 0 }, { 8192, -E2BIG } };
+	AUTO(close) int dir_fd = -1;
+	char path[] = "/tmp/rkt-record.XXXXXX";
+
+	assert_non_null(mkdtemp(path));
+	assert_int_equal(dir_open(AT_FDCWD, path, &dir_fd), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(tree_record_clear) struct tree_record r = {}, read = {};
+		AUTO(err_clear) struct err err = {};
+
+		r.index = xasprintf("sha256-%064d", 0);
+		r.layers = xcalloc(cases[i].n + 1, sizeof(*r.layers));
+		r.seals = xcalloc(cases[i].n + 2, sizeof(*r.seals));
+		for (size_t k = 0; k <= cases[i].n; k++) {
+			r.layers[k] = k < cases[i].n ? xasprintf("sha512-%064zu", k) : NULL;
+			r.seals[k] = xasprintf("sha256-%064zu", k);
+		}
+		assert_int_equal(tree_record_write(dir_fd, &r, &err), cases[i].code);
+		if (cases[i].code < 0) {
+			expect_words(&err, "an image of 8192 layers cannot be rendered");
+			continue;
+		}
+		assert_int_equal(tree_record_read(dir_fd, &read, &err), 0);
+		assert_int_equal(strv_len(read.layers), cases[i].n);
+		assert_int_equal(strv_len(read.seals), cases[i].n + 1);
+	}
+	assert_int_equal(tree_remove(AT_FDCWD, path), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_root_place, place_drop)
 	const struct CMUnitTest tests[] = {
 		TEST(aci_index), TEST(added_again), TEST(oci_index), TEST(either_way), TEST(damaged), TEST(others_blobs),
-		TEST(others_blobs_unpacked),
+		TEST(others_blobs_unpacked), cmocka_unit_test(records),
 		TEST(exchanged_blobs), TEST(lying_facts), TEST(seals), TEST(other_file_system),
 		TEST(remembered_backend), TEST(backend_found_in_need), TEST(attached),
 	};
