@@ -167,6 +167,60 @@ test_broken_pipe() {
 	[ -s "$T/head" ] || fail "no output"
 }
 
+# Nobody reads what it says, as after "| head": it ends, and says nothing of that either.
+test_no_reader() {
+	local id command
+
+	shell_oci "$T/layout" >/dev/null
+	ok rkt --insecure-options=image fetch --full "oci:$T/layout"
+	id=$out
+	cat >"$T/unread" <<-'END'
+		import os, subprocess, sys
+		read, write = os.pipe()
+		os.close(read)
+		sys.exit(subprocess.run(sys.argv[1:], stdout=write).returncode & 255)
+	END
+	for command in "image list" "image cat-manifest $id" "image cat-manifest --original $id" "list" "config"; do
+		# shellcheck disable=SC2086
+		exits 254 python3 "$T/unread" "$RKT" --dir="$DATA" --local-config="$CONFIG" --system-config="$VENDOR" $command
+		equal "" "$err" "what $command says"
+	done
+}
+
+# A helper that ends before it has read all that it is given is a failure to be told, not the end of rkt.
+test_helper_gives_up() {
+	local id
+
+	shell_oci "$T/layout" >/dev/null
+	python3 - "$T/layout" <<-'END'	# a configuration that fills the pipe
+		import hashlib, json, os, sys
+		os.chdir(sys.argv[1])
+		def read(digest):
+		    return json.load(open("blobs/" + digest.replace(":", "/")))
+		def write(descriptor, document):
+		    data = json.dumps(document).encode()
+		    descriptor.update(digest="sha256:" + hashlib.sha256(data).hexdigest(), size=len(data))
+		    open("blobs/" + descriptor["digest"].replace(":", "/"), "wb").write(data)
+		index = json.load(open("index.json"))
+		manifest = read(index["manifests"][0]["digest"])
+		config = read(manifest["config"]["digest"])
+		config["history"] = [{"comment": "x" * 1500000}]
+		write(manifest["config"], config)
+		write(index["manifests"][0], manifest)
+		json.dump(index, open("index.json", "w"))
+	END
+	ok rkt --insecure-options=image fetch --full "oci:$T/layout"
+	id=$out
+	mkdir "$T/bin"
+	cp "$RKT" "$T/bin/rkt"
+	cp "$(dirname "$RKT")/rkt-fetch" "$T/bin/"
+	cp "$FIX/bin/busybox" "$T/bin/rkt-unpack"	# which has no such applet
+	ok rkt --insecure-options=image prepare "$id"
+	rm -r "$(dirname "$(grep -l "^${id:0:71}" "$DATA"/cas/tree/*/image)")"
+	RKT=$T/bin/rkt exits 254 rkt --insecure-options=image prepare "$id"
+	complains 'prepare: .*rkt-unpack ended without an answer'
+}
+
 test_stdout_full() {
 	[ -e /dev/full ] || skip "no /dev/full here"
 	rc=0

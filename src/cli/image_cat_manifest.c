@@ -73,8 +73,8 @@ static int cat_document(struct cli *cli, struct store *store, const struct image
 		return r;
 	if (isatty(STDOUT_FILENO))
 		return show(text, len, a->pretty, err);
-	r = fd_write_all(STDOUT_FILENO, text, len);
-	return r < 0 ? err_sys(err, r, "cannot write to standard output") : 0;
+	(void)fwrite(text, 1, len, stdout);	/* main sees how that went */
+	return 0;
 }
 
 static int image_cat_manifest_run(struct cli *cli, void *args, char **argv, struct err *err)

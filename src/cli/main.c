@@ -227,18 +227,19 @@ static void pass_over(int signo) { (void)signo; }
 
 /*
  * Whatever the caller ignores or blocks: children must be waitable, SIGTERM must
- * end us, and a limit of file sizes is an error to return. A handler, since exec
- * would hand on what is ignored.
+ * end us, and a limit of file sizes or a helper that no longer reads is an error
+ * to return. A handler, since exec would hand on what is ignored.
  */
 static void take_signals(void)
 {
-	const struct sigaction size_limit = { .sa_handler = pass_over, .sa_flags = SA_RESTART };
+	const struct sigaction action = { .sa_handler = pass_over, .sa_flags = SA_RESTART };
 	sigset_t none;
 
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGCHLD, SIG_DFL);
-	(void)sigaction(SIGXFSZ, &size_limit, NULL);
+	(void)sigaction(SIGXFSZ, &action, NULL);
+	(void)sigaction(SIGPIPE, &action, NULL);
 }
 
 int main(int argc, char **argv)

@@ -273,6 +273,7 @@ int main(int argc, char **argv)
 	if (argc < 1 || fd_std_fix() < 0)
 		return EXIT_FAILED;
 	(void)signal(SIGCHLD, SIG_DFL);
+	(void)signal(SIGPIPE, SIG_IGN);	/* rkt-unpack giving up is an error to return */
 	log_set_prefix("docker2aci");
 	given = with_two_dashes(argv + 1);
 	opt_defaults(&set);

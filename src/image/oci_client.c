@@ -1,6 +1,5 @@
 #include "image/oci_client.h"
 
-#include <signal.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -306,15 +305,12 @@ static int add_document(struct pull *p, const char *what, const char *text, cons
 	AUTO(free) char *key = oci_digest_key(digest);
 	AUTO(close) int stream_fd = -1;
 	struct blob_digests digests;
-	void (*old)(int);
 	/* Both hashes of what gives the image its ID. */
 	int r = blob_add_start(p->store, p->unpack_fd, ret_id ? NULL : key, &blob, &stream_fd, err);
 
 	if (r < 0)
 		return r;
-	old = signal(SIGPIPE, SIG_IGN);
 	r = fd_write_all(stream_fd, text, strlen(text));
-	signal(SIGPIPE, old);
 	close(TAKE_FD(stream_fd));
 	/* If rkt-unpack is gone, it knows why. */
 	if (r < 0 && r != -EPIPE)

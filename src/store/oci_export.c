@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -47,16 +46,6 @@ static inline void export_clear_auto(struct export *x) { export_clear(x); }
 
 /* --- hashing what passes by ------------------------------------------------------- */
 
-/* rkt-unpack may give up before us; it knows why. */
-static int write_stream(int fd, const void *data, size_t len)
-{
-	void (*old)(int) = signal(SIGPIPE, SIG_IGN);
-	int r = fd_write_all(fd, data, len);
-
-	signal(SIGPIPE, old);
-	return r;
-}
-
 static int hash_text(const struct export *x, const char *text, char **ret_digest, struct err *err)
 {
 	AUTO(blob_add_free) struct blob_add *hash = NULL;
@@ -66,7 +55,7 @@ static int hash_text(const struct export *x, const char *text, char **ret_digest
 	r = blob_hash_start(x->exe_fd, NULL, &hash, &fd, err);
 	if (r < 0)
 		return r;
-	(void)write_stream(fd, text, strlen(text));
+	(void)fd_write_all(fd, text, strlen(text));	/* rkt-unpack may give up before us; it knows why */
 	close(fd);
 	r = blob_add_finish(hash, &digests, err);
 	if (r < 0)
@@ -108,7 +97,7 @@ static int copy_hashed(const struct export *x, int blob_fd, int out_fd, int64_t 
 		r = read_piece(blob_fd, piece, len, err);
 		if (r >= 0 && out_fd >= 0)
 			r = write_bytes(out_fd, piece, len, err);
-		if (r >= 0 && write_stream(stream_fd, piece, len) < 0)
+		if (r >= 0 && fd_write_all(stream_fd, piece, len) < 0)
 			break;
 	}
 	if (r < 0)
