@@ -100,6 +100,13 @@ char *endpoint_url(const struct endpoint *e, bool plain, const char *path)
 	return xasprintf("%s://%s/v2/%s/%s", plain ? "http" : "https", e->domain, e->repository, path);
 }
 
+char *endpoint_path(const struct endpoint *e, const char *url)
+{
+	AUTO(free) char *own = endpoint_url(e, !http_url_is_secure(url), "");
+
+	return str_starts(url, own) ? xstrdup(url + strlen(own)) : NULL;
+}
+
 /* --- connections -------------------------------------------------------------------- */
 
 static void tell(void *arg, const char *words) { talk_say(arg, "%s", words); }

@@ -33,6 +33,9 @@ const char *endpoint_name(const struct endpoint *e);
 /* Where something of the repository lies ("manifests/latest"). The caller frees it. */
 char *endpoint_url(const struct endpoint *e, bool plain, const char *path);
 
+/* The path that this is the URL of, by https or http. The caller frees it. NULL: it is elsewhere, or of another repository. */
+char *endpoint_path(const struct endpoint *e, const char *url);
+
 /*
  * http_get() of that, with what get says but for its url, authorization and tries; get->answer is needed. held, where
  * given, is what get->from becomes when it is asked once more with new credentials, which it is each time that

@@ -36,6 +36,24 @@ static void places(void **state)
 	}
 }
 
+static void paths(void **state)
+{
+	static const struct { const char *url, *path; } cases[] = {
+		{ "https://a.com:1/v2/hub/library/x/referrers/y?n=1", "referrers/y?n=1" },
+		{ "https://a.com:1/v2/hub/library/xy/referrers/y", NULL }, { "https://a.com:1/v2/library/x/referrers/y", NULL },
+		{ "http://a.com:1/v2/hub/library/x/referrers/y", "referrers/y" }, { "https://a.com/v2/hub/library/x/y", NULL },
+		{ "https://a.com:1.b.com/v2/hub/library/x/y", NULL }, { "", NULL },
+	};
+	AUTO(endpoint_free) struct endpoint *e = NULL;
+
+	assert_int_equal(make("https://a.com:1/hub", false, &e, NULL), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(free) char *path = endpoint_path(e, cases[i].url);
+
+		assert_true(str_eq(path, cases[i].path));
+	}
+}
+
 static void no_places(void **state)
 {
 	static const char *const bases[] = {
@@ -73,7 +91,7 @@ static void plain_http(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(places), cmocka_unit_test(no_places), cmocka_unit_test(plain_http),
+		cmocka_unit_test(places), cmocka_unit_test(paths), cmocka_unit_test(no_places), cmocka_unit_test(plain_http),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

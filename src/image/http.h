@@ -44,6 +44,7 @@ struct http_answer {
 	char *content_type, *etag, *last_modified;
 	char *challenge;		/* WWW-Authenticate; several are joined by ", " */
 	char *digest;			/* Docker-Content-Digest */
+	char *link;			/* Link; several are joined by ", " */
 	char *version;			/* names these very bytes: a strong ETag or a safe date. NULL: nothing does */
 	int64_t max_age;		/* Cache-Control, seconds, at most HTTP_AGE_MAX; 0: none, no-store, no-cache */
 	int status;
@@ -86,6 +87,7 @@ struct http_get {
 	bool exact;			/* max is its size, known from elsewhere: the server need not say it */
 	int64_t seconds_max;		/* for one try; 0: no limit but the stall */
 	bool accept_202;
+	bool own_only;			/* a redirect to another origin is not followed: that is the answer (-EPROTO) */
 	bool need_length;		/* refuse a body that ends when the connection does */
 	bool progress;
 	int fd;				/* a file to read and write: the body from its start; -1: into *body */
@@ -118,6 +120,9 @@ bool http_url_is_http(const char *url);		/* plain http */
  * caller frees it.
  */
 char *http_url_shown(const char *url);
+
+/* Where a list goes on: the link "next" of an answer's (RFC 8288), whole. The caller frees it. NULL: nowhere. */
+char *http_url_next(const struct http_answer *answer);
 
 /* The same scheme, host and port. false also where one of them is no URL. */
 bool http_url_same_origin(const char *a, const char *b);

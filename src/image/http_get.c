@@ -159,7 +159,8 @@ static int try_once(struct job *j, enum again *ret_again, struct err *err)
 			return r;
 		next = NULL;
 		curl_easy_getinfo(j->http->curl, CURLINFO_REDIRECT_URL, &next);
-		if (r < 300 || r > 308 || r == 304 || !next)
+		if (r < 300 || r > 308 || r == 304 || !next ||
+		    (j->get->own_only && !http_url_same_origin(j->url, next)))
 			return judge_status(j, r, ret_again, err);
 		if (hops == limits()->redirects)
 			return limit_refuse(err, &limits()->redirects, "more redirects than");

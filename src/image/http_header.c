@@ -185,6 +185,14 @@ static void take_digest(struct http_header *h, const char *s)
 		set(&h->answer.digest, xstrdup(s));
 }
 
+static void take_link(struct http_header *h, const char *s)
+{
+	char **at = &h->answer.link;
+
+	if (printable(s))
+		set(at, *at ? xasprintf("%s, %s", *at, s) : xstrdup(s));
+}
+
 static void take_encoding(struct http_header *h, const char *s)
 {
 	if (*s && strcasecmp(s, "identity") != 0)
@@ -237,6 +245,7 @@ static const struct { const char *name; void (*take)(struct http_header *h, cons
 	{ "Docker-Content-Digest", take_digest },
 	{ "ETag", take_etag },
 	{ "Last-Modified", take_last_modified },
+	{ "Link", take_link },
 	{ "Retry-After", take_retry_after },
 	{ "Transfer-Encoding", take_transfer },
 	{ "WWW-Authenticate", take_challenge },
@@ -311,6 +320,7 @@ void http_answer_clear(struct http_answer *a)
 	free(a->last_modified);
 	free(a->challenge);
 	free(a->digest);
+	free(a->link);
 	free(a->version);
 	*a = (struct http_answer){};
 }

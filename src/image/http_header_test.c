@@ -30,6 +30,8 @@ static void strings(void **state)
 					   "Docker-Content-Digest: sha256:ab\n"
 					   "WWW-Authenticate: Bearer realm=\"x\"\n"
 					   "www-authenticate: Basic\n"
+					   "Link: </a>; rel=\"next\"\n"
+					   "Link: </b>\n"
 					   "ETags: \"no\"\n"
 					   "no colon at all\n"
 					   "Content-Encoding: identity\n"
@@ -38,6 +40,7 @@ static void strings(void **state)
 	assert_string_equal(h.answer.content_type, "text/plain");
 	assert_string_equal(h.answer.digest, "sha256:ab");
 	assert_string_equal(h.answer.challenge, "Bearer realm=\"x\", Basic");
+	assert_string_equal(h.answer.link, "</a>; rel=\"next\", </b>");
 	assert_null(h.answer.etag);
 	assert_null(h.encoding);
 	assert_true(h.has_length);

@@ -284,6 +284,27 @@ static void origins(void **state)
 		assert_int_equal(http_url_same_origin(urls[i].a, urls[i].b), urls[i].same);
 }
 
+static void links(void **state)
+{
+	static const struct { const char *link, *next; } cases[] = {
+		{ NULL, NULL }, { "", NULL }, { "</v2/x?n=2>", NULL }, { "</v2/x?n=2>; rel=\"prev\"", NULL },
+		{ "</v2/x?n=2>; rel=\"next\"", "https://a.com:1/v2/x?n=2" },
+		{ "</v2/x>; REL=next", "https://a.com:1/v2/x" },
+		{ "<y>; rel=\"first\", <z?last=b,c>; title=\"a\"; rel=\"next\"", "https://a.com:1/v2/w/z?last=b,c" },
+		{ "<../../../x>; rel=\"next\"", "https://a.com:1/x" },
+		{ "<https://b.com/x>; rel=\"next\"", "https://b.com/x" },
+		{ "</v2/x; rel=\"next\"", NULL }, { "rel=\"next\"", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct http_answer a = { .url = (char[]){ "https://a.com:1/v2/w/list?n=1" }, .link = xstrdup(cases[i].link) };
+		AUTO(free) char *next = http_url_next(&a);
+
+		assert_true(str_eq(next, cases[i].next));
+		free(a.link);
+	}
+}
+
 static void only_http(void **state)
 {
 	struct test *t = *state;
@@ -705,6 +726,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(redirects), cmocka_unit_test(loopback), cmocka_unit_test(shown), cmocka_unit_test(origins),
+		cmocka_unit_test(links),
 		SERVED(only_http), SERVED(whole), SERVED(into_memory), SERVED(authorization_stays), SERVED(one_line_each),
 		SERVED(refusals), SERVED(long_refusal), SERVED(conditional), SERVED(accepted), SERVED(goes_on),
 		SERVED(was_whole), SERVED(under_any_version), SERVED(nothing_to_go_on_with), SERVED(all_of_it_instead),

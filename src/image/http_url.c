@@ -45,6 +45,40 @@ bool http_url_same_origin(const char *a, const char *b)
 	       strcasecmp(x.host, y.host) == 0 && str_eq(x.port, y.port);
 }
 
+/* What a link leads to, seen from where it was found. */
+static char *resolve(const char *base, const char *link)
+{
+	CURLU *handle = curl_url();
+	char *url = NULL, *copy = NULL;
+
+	if (handle && curl_url_set(handle, CURLUPART_URL, base, 0) == CURLUE_OK &&
+	    curl_url_set(handle, CURLUPART_URL, link, 0) == CURLUE_OK &&
+	    curl_url_get(handle, CURLUPART_URL, &url, 0) == CURLUE_OK)
+		copy = xstrdup(url);
+	curl_free(url);
+	curl_url_cleanup(handle);
+	return copy;
+}
+
+/* <URL>; name="value"; …, <URL>; … */
+char *http_url_next(const struct http_answer *answer)
+{
+	const char *end, *at = answer->link ? strchr(answer->link, '<') : NULL;
+
+	for (; at; at = strchr(end, '<')) {
+		AUTO(free) char *url = NULL, *about = NULL;
+
+		end = strchr(at, '>');
+		if (!end)
+			return NULL;
+		url = xstrndup(at + 1, (size_t)(end - at - 1));
+		about = xstrndup(end, strcspn(end, "<"));
+		if (strcasestr(about, "rel=\"next\"") || strcasestr(about, "rel=next"))
+			return resolve(answer->url, url);
+	}
+	return NULL;
+}
+
 char *http_url_shown(const char *url)
 {
 	size_t n = strcspn(url, "?#");
