@@ -277,19 +277,18 @@ test_archive() {
 # signed_layout REFERENCE [NAME] [CONTAINERD]: $T/layout has an image called NAME, or "latest", that cosign signed for
 # REFERENCE; CONTAINERD is what containerd calls it.
 signed_layout() {
-	local signature
+	local type=application/vnd.dev.cosign.simplesigning.v1+json
 
 	digest=$(shell_oci "$T/layout" | cut -d' ' -f2)
 	payload "$digest" "$1" >"$T/payload"
-	signature=$(layout_artifact "$T/layout" application/vnd.dev.cosign.simplesigning.v1+json "$T/payload" "$(sign_payload a "$T/payload")")
-	python3 - "$T/layout/index.json" "{$signature,\"annotations\":{\"org.opencontainers.image.ref.name\":\"$(sig_tag)\"}}" "${@:2}" <<-'END'
+	python3 - "$T/layout/index.json" "${@:2}" <<-'END'
 		import json, sys
 		index = json.load(open(sys.argv[1]))
-		(image,) = [m for m in index["manifests"] if ".sig" not in str(m.get("annotations"))]
-		image["annotations"].update(zip(["org.opencontainers.image.ref.name", "io.containerd.image.name"], sys.argv[3:]))
-		index["manifests"] = [image, json.loads(sys.argv[2])]
+		index["manifests"][0]["annotations"].update(
+			zip(["org.opencontainers.image.ref.name", "io.containerd.image.name"], sys.argv[2:]))
 		json.dump(index, open(sys.argv[1], "w"))
 	END
+	layout_add "$T/layout" "$(sig_tag)" "$(layout_artifact "$T/layout" $type "$T/payload" "$(sign_payload a "$T/payload")")"
 }
 
 # In a layout, signatures have the tags that they have in a registry.

@@ -236,7 +236,7 @@ static int layout_root(struct source *s, struct document *ret, struct err *err)
 	return 0;
 }
 
-static int layout_tag(struct source *s, const char *tag, struct document *ret, struct err *err)
+static int layout_tag(struct source *s, size_t place, const char *tag, struct document *ret, struct err *err)
 {
 	struct layout *l = (struct layout *)s;
 	AUTO(document_clear) struct document text = {};

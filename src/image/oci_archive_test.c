@@ -325,9 +325,9 @@ static void test_documents(void **state)
 	assert_string_equal(by_digest.text.data, "good");
 	assert_string_equal(by_digest.digest, digest);
 	assert_string_equal(by_digest.media_type, OCI_TYPE_MANIFEST);
-	assert_int_equal(s->ops->tag(s, "sha256-x.sig", &by_tag, NULL), 0);
+	assert_int_equal(s->ops->tag(s, 0, "sha256-x.sig", &by_tag, NULL), 0);
 	assert_string_equal(by_tag.text.data, "good");
-	assert_int_equal(s->ops->tag(s, "no", &none, NULL), -ERR_NOT_FOUND);
+	assert_int_equal(s->ops->tag(s, 0, "no", &none, NULL), -ERR_NOT_FOUND);
 	d.size = 3;
 	assert_int_equal(s->ops->document(s, &d, &none, NULL), -ERR_BAD_INPUT);
 }

@@ -11,7 +11,7 @@
  * One image may have many signatures and many things that refer to it; what is
  * fetched in search of a good one is bounded.
  */
-enum { SIGNATURES_MAX = 64, REFERRERS_MAX = 64, BUNDLES_MAX = 16 };
+enum { SIGNATURES_MAX = 64, PAGES_MAX = 32, BUNDLES_MAX = 16 };
 
 /* The search for somebody who vouches for an image. */
 struct search {
@@ -23,6 +23,14 @@ struct search {
 	struct registry_name claimed;	/* what an archive calls itself; a registry's image has its name from the request */
 	struct err why;		/* what is wrong with the first signature that does not count */
 	bool found;		/* there is one */
+	struct err unasked;	/* what kept us from looking somewhere … */
+	int unasked_code;	/* … 0: nothing did */
+};
+
+/* Where a signature is looked for: at one of the source's places, of the index or the manifest. */
+struct spot {
+	size_t place;
+	const char *digest;
 };
 
 #define TYPE_EMPTY "application/vnd.oci.empty.v1+json"
@@ -35,28 +43,31 @@ static void search_clear(struct search *s)
 	verifier_free(s->openpgp);
 	registry_name_clear(&s->claimed);
 	err_clear(&s->why);
+	err_clear(&s->unasked);
 }
 static inline void search_clear_auto(struct search *s) { search_clear(s); }
 
 /*
- * What a signature, or the document it lies in, came to. The search goes on
- * after a bad one; where the source fails, nobody knows what there is.
+ * What a signature, or the document it lies in, came to. The search goes on after a bad one, and where something
+ * could not be asked for: what lies elsewhere may count.
  */
-static int judge(struct search *s, int r, struct err *why, struct err *err)
+static int judge(struct search *s, int r, struct err *why)
 {
 	bool bad = r == -ERR_BAD_SIGNATURE || r == -ERR_BAD_INPUT || r == -E2BIG;
 
-	if (r < 0 && !bad && r != -ERR_NOT_FOUND) {
-		AUTO(free) char *text = err_text(why);
-
-		return err_wrap(err, err_set(err, r, "%s", text), "cannot look for signatures");
-	}
+	if (r >= 0)
+		return VERIFIED;
 	if (bad && !s->found) {
 		s->found = true;
 		s->why = *why;
 		*why = (struct err){};
 	}
-	return r < 0 ? GOES_ON : VERIFIED;
+	if (!bad && r != -ERR_NOT_FOUND && !s->unasked_code) {
+		s->unasked_code = r;
+		s->unasked = *why;
+		*why = (struct err){};
+	}
+	return GOES_ON;
 }
 
 /* "sha256-HEX", as tags have it. The caller frees it. */
@@ -82,27 +93,30 @@ static int read_document(const struct document *text, enum oci_kind kind, struct
 }
 
 /* The manifest that a tag names. -ERR_NOT_FOUND: there is none. */
-static int read_tag(const struct search *s, const char *tag, struct oci_document *ret, struct err *err)
+static int read_tag(const struct search *s, size_t place, const char *tag, struct oci_document *ret, struct err *err)
 {
 	struct source *source = s->image->source;
 	AUTO(document_clear) struct document text = {};
-	int r = source->ops->tag ? source->ops->tag(source, tag, &text, err) : -ERR_NOT_FOUND;
+	int r = source->ops->tag ? source->ops->tag(source, place, tag, &text, err) : -ERR_NOT_FOUND;
 
 	if (r >= 0)
 		r = read_document(&text, OCI_KIND_MANIFEST, ret, err);
 	return r < 0 && r != -ERR_NOT_FOUND ? err_wrap(err, r, "tag '%s'", tag) : r;
 }
 
-/* The index of what refers to the digest. */
-static int read_referrers(const struct search *s, const char *digest, struct oci_document *ret, struct err *err)
+/* The index of what refers to the digest, a page of it. next: see struct source_ops. */
+static int read_referrers(const struct search *s, const struct spot *at, char **next, struct oci_document *ret,
+			  struct err *err)
 {
 	struct source *source = s->image->source;
 	AUTO(document_clear) struct document text = {};
-	int r = source->ops->referrers ? source->ops->referrers(source, digest, &text, err) : -ERR_NOT_FOUND;
+	int r = -ERR_NOT_FOUND;
 
+	if (source->ops->referrers)
+		r = source->ops->referrers(source, at->place, at->digest, next, &text, err);
 	if (r >= 0)
 		r = read_document(&text, OCI_KIND_INDEX, ret, err);
-	return r < 0 && r != -ERR_NOT_FOUND ? err_wrap(err, r, "what refers to '%s'", digest) : r;
+	return r < 0 && r != -ERR_NOT_FOUND ? err_wrap(err, r, "what refers to '%s'", at->digest) : r;
 }
 
 /* Something small that a manifest names. */
@@ -131,7 +145,7 @@ static struct cosign_image cosign_image(const struct search *s, const char *dige
 	return (struct cosign_image){ digest, oci->registry, oci->repository, oci->digest ? NULL : oci->tag };
 }
 
-static int check_payload(struct search *s, const struct oci_descriptor *d, const char *digest, struct err *err)
+static int check_payload(struct search *s, const struct oci_descriptor *d, const char *digest)
 {
 	const char *signature = label_get(d->annotations, d->n_annotations, COSIGN_ANNOTATION);
 	const struct cosign_image image = cosign_image(s, digest);
@@ -145,24 +159,24 @@ static int check_payload(struct search *s, const struct oci_descriptor *d, const
 	if (r >= 0)
 		r = cosign_check(s->cosign, payload.text.data ?: "", payload.text.len, signature, &image,
 				 &s->ret->fingerprint, &why);
-	return judge(s, r, &why, err);
+	return judge(s, r, &why);
 }
 
 /* As cosign stored them up to version 2: layers of the manifest that has the tag. */
-static int look_for_payloads(struct search *s, const char *digest, struct err *err)
+static int look_for_payloads(struct search *s, const struct spot *at)
 {
-	AUTO(free) char *tag = digest_tag(digest, ".sig");
+	AUTO(free) char *tag = digest_tag(at->digest, ".sig");
 	AUTO(oci_document_clear) struct oci_document manifest = {};
 	AUTO(err_clear) struct err why = {};
 	int r;
 
 	if (!s->cosign)
 		return GOES_ON;
-	r = read_tag(s, tag, &manifest, &why);
+	r = read_tag(s, at->place, tag, &manifest, &why);
 	if (r < 0)
-		return judge(s, r, &why, err);
+		return judge(s, r, &why);
 	for (size_t i = 0; r == GOES_ON && i < manifest.n && i < SIGNATURES_MAX; i++)
-		r = check_payload(s, &manifest.list[i], digest, err);
+		r = check_payload(s, &manifest.list[i], at->digest);
 	return r;
 }
 
@@ -198,27 +212,46 @@ static bool may_be_signature(const struct oci_descriptor *d)
 	       (!d->artifact_type || is_bundle(d->artifact_type) || str_eq(d->artifact_type, TYPE_EMPTY));
 }
 
-/* As version 3 does: bundles among what refers to the image. */
-static int look_for_bundles(struct search *s, const char *digest, struct err *err)
+/* asked: how many were looked into. */
+static int check_bundles(struct search *s, const struct oci_document *list, const char *digest, int *asked)
 {
-	AUTO(oci_document_clear) struct oci_document list = {};
+	int r = GOES_ON;
+
+	for (size_t i = 0; r == GOES_ON && i < list->n && *asked < BUNDLES_MAX; i++) {
+		AUTO(err_clear) struct err bad = {};
+
+		if (!may_be_signature(&list->list[i]))
+			continue;
+		++*asked;
+		r = check_bundle(s, &list->list[i], digest, &bad);
+		r = judge(s, r, &bad);
+	}
+	return r;
+}
+
+/*
+ * As version 3 does: bundles among what refers to the image. The registry is not asked for that type alone: some
+ * filter by another type than they list, and the type has a version in it.
+ */
+static int look_for_bundles(struct search *s, const struct spot *at)
+{
 	AUTO(err_clear) struct err why = {};
-	int r, asked = 0;
+	AUTO(free) char *next = NULL;
+	int r = GOES_ON, asked = 0, pages = 0;
 
 	if (!s->cosign)
 		return GOES_ON;
-	r = read_referrers(s, digest, &list, &why);
-	if (r < 0)
-		return judge(s, r, &why, err);
-	for (size_t i = 0; r == GOES_ON && i < list.n && i < REFERRERS_MAX && asked < BUNDLES_MAX; i++) {
-		AUTO(err_clear) struct err bad = {};
+	do {
+		AUTO(oci_document_clear) struct oci_document list = {};
 
-		if (!may_be_signature(&list.list[i]))
-			continue;
-		asked++;
-		r = check_bundle(s, &list.list[i], digest, &bad);
-		r = judge(s, r, &bad, err);
-	}
+		if (pages++ == PAGES_MAX)
+			r = err_set(&why, -E2BIG, "what refers to '%s' has more than %d pages", at->digest, PAGES_MAX);
+		else
+			r = read_referrers(s, at, &next, &list, &why);
+		if (r < 0)
+			return judge(s, r, &why);
+		r = check_bundles(s, &list, at->digest, &asked);
+	} while (r == GOES_ON && next && asked < BUNDLES_MAX);
 	return r;
 }
 
@@ -232,9 +265,9 @@ static int check_detached(struct search *s, const char *digest, const char *sign
 	return r == -ERR_BAD_SIGNATURE ? verifier_check_text(s->openpgp, digest, signature, len, s->ret, err) : r;
 }
 
-static int look_for_detached(struct search *s, const char *digest, struct err *err)
+static int look_for_detached(struct search *s, const struct spot *at)
 {
-	AUTO(free) char *tag = digest_tag(digest, ".asc");
+	AUTO(free) char *tag = digest_tag(at->digest, ".asc");
 	AUTO(oci_document_clear) struct oci_document manifest = {};
 	AUTO(document_clear) struct document text = {};
 	AUTO(err_clear) struct err why = {};
@@ -242,14 +275,14 @@ static int look_for_detached(struct search *s, const char *digest, struct err *e
 
 	if (!s->openpgp)
 		return GOES_ON;
-	r = read_tag(s, tag, &manifest, &why);
+	r = read_tag(s, at->place, tag, &manifest, &why);
 	if (r >= 0 && (manifest.n != 1 || !str_eq(manifest.list[0].media_type, POLICY_TYPE_OPENPGP)))
 		r = err_set(&why, -ERR_BAD_INPUT, "tag '%s' has not one layer of type " POLICY_TYPE_OPENPGP, tag);
 	if (r >= 0)
 		r = read_part(s, &manifest.list[0], SIGNATURE_MAX, &text, &why);
 	if (r >= 0)
-		r = check_detached(s, digest, text.text.data ?: "", text.text.len, &why);
-	return judge(s, r, &why, err);
+		r = check_detached(s, at->digest, text.text.data ?: "", text.text.len, &why);
+	return judge(s, r, &why);
 }
 
 static int check_either(struct search *s, const char *signature, size_t len, struct err *err)
@@ -281,26 +314,42 @@ static int check_file(struct search *s, struct err *err)
 		return err_sys(err, r, "error reading signature file");
 	else
 		r = check_either(s, signature, len, &why);
-	return judge(s, r, &why, err);
+	return judge(s, r, &why);
 }
 
 /* --- the policy ----------------------------------------------------------------- */
 
-static int (*const ways[])(struct search *s, const char *digest, struct err *err) = {
+static int (*const ways[])(struct search *s, const struct spot *at) = {
 	look_for_payloads, look_for_bundles, look_for_detached,
 };
 
-static int look_everywhere(struct search *s, struct err *err)
+static int look_at(struct search *s, size_t place)
 {
 	const char *digests[] = { s->image->index_digest, s->image->manifest_digest };
+	int r = GOES_ON;
+
+	for (size_t way = 0; way < ARRAY_LEN(ways); way++)
+		for (size_t i = 0; r == GOES_ON && i < ARRAY_LEN(digests); i++)
+			if (digests[i])
+				r = ways[way](s, &(struct spot){ place, digests[i] });
+	return r;
+}
+
+/* Nothing that counts, and something that was not seen, is no answer. */
+static int look_everywhere(struct search *s, struct err *err)
+{
+	size_t n = s->image->source->n_places ?: 1;
 	int r = check_file(s, err);
 
 	if (s->request->named_signature)
 		return r;	/* who names one wants that one to count, and not to be told nothing if it doesn't */
-	for (size_t way = 0; way < ARRAY_LEN(ways); way++)
-		for (size_t i = 0; r == GOES_ON && i < ARRAY_LEN(digests); i++)
-			if (digests[i])
-				r = ways[way](s, digests[i], err);
+	for (size_t place = 0; r == GOES_ON && place < n; place++)
+		r = look_at(s, place);
+	if (r == GOES_ON && s->unasked_code) {
+		AUTO(free) char *text = err_text(&s->unasked);
+
+		return err_wrap(err, err_set(err, s->unasked_code, "%s", text), "cannot look for signatures");
+	}
 	return r;
 }
 

@@ -37,7 +37,10 @@ struct fake {
 	struct source source;
 	struct { char *tag, *digest, *text; } documents[DOCUMENTS_MAX];
 	size_t n, asked;
-	int broken;		/* what looking for a tag fails with */
+	int broken;		/* what looking for a tag fails with … */
+	const char *broken_tag;	/* … of this ending; NULL: of any */
+	size_t place;		/* where the tags are */
+	int pages;		/* of lists, before the one that has something */
 };
 
 static int give(const char *text, const char *digest, struct document *ret)
@@ -47,24 +50,31 @@ static int give(const char *text, const char *digest, struct document *ret)
 	return 0;
 }
 
-static int fake_tag(struct source *source, const char *tag, struct document *ret, struct err *err)
+static int fake_tag(struct source *source, size_t place, const char *tag, struct document *ret, struct err *err)
 {
 	struct fake *f = (struct fake *)source;
 
 	f->asked++;
-	if (f->broken)
+	if (f->broken && (!f->broken_tag || str_ends(tag, f->broken_tag)))
 		return err_set(err, f->broken, "the registry is on fire");
 	for (size_t i = 0; i < f->n; i++)
-		if (str_eq(f->documents[i].tag, tag))
+		if (place == f->place && str_eq(f->documents[i].tag, tag))
 			return give(f->documents[i].text, f->documents[i].digest, ret);
 	return err_set(err, -ERR_NOT_FOUND, "there is no tag '%s'", tag);
 }
 
-static int fake_referrers(struct source *source, const char *digest, struct document *ret, struct err *err)
+static int fake_referrers(struct source *source, size_t place, const char *digest, char **next, struct document *ret,
+			  struct err *err)
 {
 	AUTO(free) char *tag = xasprintf("sha256-%s", digest + strlen("sha256:"));
+	struct fake *f = (struct fake *)source;
+	int page = *next ? (int)strtol(*next, NULL, 10) : 0;
 
-	return fake_tag(source, tag, ret, err);
+	free(*next);
+	*next = page < f->pages ? xasprintf("%d", page + 1) : NULL;
+	if (*next)
+		return give("{\"schemaVersion\":2,\"mediaType\":\"" OCI_TYPE_INDEX "\",\"manifests\":[]}", NONE, ret);
+	return fake_tag(source, place, tag, ret, err);
 }
 
 static int fake_document(struct source *source, const struct oci_descriptor *d, struct document *ret,
@@ -242,6 +252,49 @@ static void no_signature(void **state)
 	expect(&f, TRUST_P256 | TRUST_PGP, -ERR_NO_SIGNATURE, NULL, "found");
 }
 
+/* What can't be asked for ends nothing that another way, or another place, makes good. */
+static void one_way_fails(void **state)
+{
+	AUTO(fake_clear) struct fake f = fake_new();
+
+	f.broken = -EAGAIN;
+	f.broken_tag = ".sig";
+	put_payload(&f, "cosign/p256.sig");
+	expect(&f, TRUST_P256 | TRUST_PGP, -EAGAIN, NULL, "cannot look for signatures: tag 'sha256-" HEX ".sig': the registry");
+	expect(&f, TRUST_P256 | ACCEPTED, -EAGAIN, NULL, "cannot look for signatures");
+	put_detached(&f, "pgp_signature/digest.asc");
+	expect(&f, TRUST_P256 | TRUST_PGP, 0, PGP, NULL);
+	put_bundle(&f, "cosign/bundle.json", "");
+	expect(&f, TRUST_P256, 0, P256, NULL);
+	f.broken_tag = "sha256-" HEX;
+	expect(&f, TRUST_P256, 0, P256, NULL);
+	expect(&f, TRUST_OTHER, -EAGAIN, NULL, "cannot look for signatures: what refers to '" DIGEST "': the registry");
+}
+
+static void several_places(void **state)
+{
+	AUTO(fake_clear) struct fake f = fake_new();
+
+	put_payload(&f, "cosign/p256.sig");
+	f.place = 2;
+	f.source.n_places = 2;
+	expect(&f, TRUST_P256, -ERR_NO_SIGNATURE, NULL, "found");
+	f.source.n_places = 3;
+	expect(&f, TRUST_P256, 0, P256, NULL);
+	expect(&f, TRUST_OTHER, -ERR_BAD_SIGNATURE, NULL, "unknown entity");
+}
+
+static void pages(void **state)
+{
+	AUTO(fake_clear) struct fake f = fake_new();
+
+	put_bundle(&f, "cosign/bundle.json", "");
+	f.pages = 3;
+	expect(&f, TRUST_P256, 0, P256, NULL);
+	f.pages = 1000;
+	expect(&f, TRUST_P256, -ERR_BAD_SIGNATURE, NULL, "what refers to '" DIGEST "' has more than 32 pages");
+}
+
 static void payloads(void **state)
 {
 	AUTO(fake_clear) struct fake f = fake_new();
@@ -401,6 +454,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_trusted), cmocka_unit_test(accepted_of_whoever_answers),
 		cmocka_unit_test(no_signature), cmocka_unit_test(payloads),
+		cmocka_unit_test(one_way_fails), cmocka_unit_test(several_places), cmocka_unit_test(pages),
 		cmocka_unit_test(bad_payloads), cmocka_unit_test(too_large), cmocka_unit_test(bundles),
 		cmocka_unit_test(attestations), cmocka_unit_test(detached), cmocka_unit_test(files),
 		cmocka_unit_test(unreadable_keys),

@@ -28,27 +28,33 @@ static void registry_free(struct source *s)
 	free(r);
 }
 
+typedef int get_from(struct registry *r, struct endpoint *e, void *arg, struct err *err);
+
+static void pass_over(const struct registry *r, struct endpoint *e, int result, const struct err *err)
+{
+	AUTO(free) char *words = err ? err_text(err) : xstrdup(err_name(result));
+
+	talk_say(r->talk, "mirror '%s' is passed over%s: %s", endpoint_name(e), endpoint_is_silent(e) ? " from now on" : "",
+		 words);
+}
+
 /*
  * Calls get for one endpoint after the other until one of them has it. A failure that is not the endpoint's sets
  * *ours, which ends it.
  */
-static int from_any(struct registry *r, int (*get)(struct registry *r, struct endpoint *e, void *arg, struct err *err),
-		    void *arg, const bool *ours, struct err *err)
+static int from_any(struct registry *r, get_from *get, void *arg, const bool *ours, struct err *err)
 {
 	int result = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
 		struct endpoint *e = r->endpoints[i];
-		AUTO(free) char *words = NULL;
 
 		if (i + 1 < r->n && endpoint_is_silent(e))
 			continue;
 		result = get(r, e, arg, err);
 		if (result >= 0 || (ours && *ours) || i + 1 == r->n)
 			break;
-		words = err ? err_text(err) : xstrdup(err_name(result));
-		talk_say(r->talk, "mirror '%s' is passed over%s: %s", endpoint_name(e),
-			 endpoint_is_silent(e) ? " from now on" : "", words);
+		pass_over(r, e, result, err);
 	}
 	return result;
 }
@@ -59,7 +65,8 @@ struct wanted {
 	const char *path, *kind;
 	const char *digest;	/* NULL: a tag is asked for */
 	int64_t size;		/* -1: not known */
-	bool may_be_unknown;	/* not every registry knows such a path */
+	const char *accept;
+	bool own_only;		/* see struct http_get */
 	struct document *ret;
 };
 
@@ -75,31 +82,39 @@ static char *media_type(const char *content_type)
 	return TAKE(type);
 }
 
-/* How a registry says that it has no such part of the API. */
-static bool is_unknown(int status) { return status == 400 || status == 405 || status == 501; }
+static int ask_document(struct endpoint *e, const struct wanted *w, struct http_answer *answer, struct document *ret,
+			struct err *err)
+{
+	bool is_blob = str_starts(w->path, "blobs/");
+	struct http_get get = {
+		.kind = w->kind, .accept = is_blob ? NULL : w->accept ?: OCI_ACCEPT, .answer = answer,
+		.own_only = w->own_only, .limit = &limits()->document_bytes, .seconds_max = limits()->document_seconds,
+		.fd = -1, .body = &ret->text,
+	};
+	int result = endpoint_get(e, w->path, &get, NULL, err);
+
+	if (result < 0)
+		return result;
+	ret->media_type = is_blob ? NULL : media_type(answer->content_type);
+	return document_check(ret, w->digest, w->size, err);
+}
+
+static int cannot_get(const struct registry *r, const struct endpoint *e, const struct wanted *w, int result,
+		      struct err *err)
+{
+	return err_wrap(err, result, "cannot get %s '%s' of '%s' from '%s'", w->kind, strchr(w->path, '/') + 1,
+			r->oci->repository, endpoint_name(e));
+}
 
 static int get_document(struct registry *r, struct endpoint *e, void *arg, struct err *err)
 {
 	const struct wanted *w = arg;
 	AUTO(http_answer_clear) struct http_answer answer = {};
 	AUTO(document_clear) struct document d = {};
-	bool is_blob = str_starts(w->path, "blobs/");
-	struct http_get get = {
-		.kind = w->kind, .accept = is_blob ? NULL : OCI_ACCEPT, .answer = &answer,
-		.limit = &limits()->document_bytes, .seconds_max = limits()->document_seconds,
-		.fd = -1, .body = &d.text,
-	};
-	int result = endpoint_get(e, w->path, &get, NULL, err);
+	int result = ask_document(e, w, &answer, &d, err);
 
-	if (result >= 0) {
-		d.media_type = is_blob ? NULL : media_type(answer.content_type);
-		result = document_check(&d, w->digest, w->size, err);
-	}
-	if (result < 0 && w->may_be_unknown && is_unknown(answer.status))
-		result = -ERR_NOT_FOUND;
 	if (result < 0)
-		return err_wrap(err, result, "cannot get %s '%s' of '%s' from '%s'", w->kind,
-				strchr(w->path, '/') + 1, r->oci->repository, endpoint_name(e));
+		return cannot_get(r, e, w, result, err);
 	if (answer.digest && !str_eq(answer.digest, d.digest))
 		talk_say(r->talk, "'%s' says that '%s' has the digest %s; it is %s", endpoint_name(e), w->path,
 			 answer.digest, d.digest);
@@ -108,41 +123,122 @@ static int get_document(struct registry *r, struct endpoint *e, void *arg, struc
 	return 0;
 }
 
-static int get_manifest(struct registry *r, const char *reference, const char *digest, struct document *ret,
-			struct err *err)
+static int registry_root(struct source *s, struct document *ret, struct err *err)
 {
-	AUTO(free) char *path = xasprintf("manifests/%s", reference);
-	struct wanted w = { .path = path, .kind = "manifest", .digest = digest, .size = -1, .ret = ret };
+	struct registry *r = (struct registry *)s;
+	AUTO(free) char *path = xasprintf("manifests/%s", r->oci->digest ?: r->oci->tag);
+	struct wanted w = { .path = path, .kind = "manifest", .digest = r->oci->digest, .size = -1, .ret = ret };
 
 	return from_any(r, get_document, &w, NULL, err);
 }
 
-static int registry_root(struct source *s, struct document *ret, struct err *err)
-{
-	struct registry *r = (struct registry *)s;
+/* --- signatures ----------------------------------------------------------------------- */
 
-	return get_manifest(r, r->oci->digest ?: r->oci->tag, r->oci->digest, ret, err);
+/* From that place alone. A mirror that fails has nothing; only of the registry itself it must be known. */
+static int from_place(struct registry *r, size_t place, get_from *get, void *arg, struct err *err)
+{
+	struct endpoint *e = r->endpoints[place];
+	int result;
+
+	if (place + 1 == r->n)
+		return get(r, e, arg, err);
+	if (endpoint_is_silent(e))
+		return -ERR_NOT_FOUND;
+	result = get(r, e, arg, err);
+	if (result < 0)
+		pass_over(r, e, result, err);
+	return result < 0 ? -ERR_NOT_FOUND : result;
 }
 
-/* By the API for it, and where a registry has none, below the tag that stands in for it. */
-static int registry_referrers(struct source *s, const char *digest, struct document *ret, struct err *err)
+static int registry_tag(struct source *s, size_t place, const char *tag, struct document *ret, struct err *err)
 {
-	struct registry *r = (struct registry *)s;
-	AUTO(free) char *path = xasprintf("referrers/%s", digest);
-	AUTO(free) char *tag = xstrdup(digest);
-	struct wanted w = { .path = path, .kind = "list", .size = -1, .may_be_unknown = true, .ret = ret };
-	int result = from_any(r, get_document, &w, NULL, err);
+	AUTO(free) char *path = xasprintf("manifests/%s", tag);
+	struct wanted w = { .path = path, .kind = "manifest", .size = -1, .ret = ret };
+
+	return from_place((struct registry *)s, place, get_document, &w, err);
+}
+
+/* A list of what refers to an image, page by page. */
+struct listing {
+	const char *digest;
+	char **next;
+	struct document *ret;
+};
+
+/*
+ * Registries say in many ways that they have no such list: by a status that speaks of the request, by sending us
+ * elsewhere, by a page for people. That they refuse us, are asked too much, or broken, is something else.
+ */
+static bool has_no_lists(int result, const struct http_answer *answer, const struct document *d)
+{
+	AUTO(oci_document_clear) struct oci_document index = {};
+	AUTO(free) char *type = media_type(answer->content_type);
+	int status = answer->status;
+
+	if (status != 200)
+		return status == 501 || (status >= 300 && status < 500 && status != 401 && status != 407 &&
+					 status != 408 && status != 429);
+	if (type)
+		return !str_eq(type, OCI_TYPE_INDEX);
+	return result >= 0 && (oci_document_read(d->text.data ?: "", d->text.len, NULL, &index, NULL) < 0 ||
+			       index.kind != OCI_KIND_INDEX);
+}
+
+static int get_page(struct registry *r, struct endpoint *e, void *arg, struct err *err)
+{
+	struct listing *l = arg;
+	AUTO(free) char *path = *l->next ? endpoint_path(e, *l->next) : xasprintf("referrers/%s", l->digest);
+	struct wanted w = { .path = path, .kind = "list", .size = -1, .accept = OCI_TYPE_INDEX, .own_only = true };
+	AUTO(http_answer_clear) struct http_answer answer = {};
+	AUTO(document_clear) struct document d = {};
+	int result;
+
+	if (!path)
+		return err_set(err, -ERR_BAD_INPUT, "the list goes on at another place than '%s'", endpoint_name(e));
+	result = ask_document(e, &w, &answer, &d, err);
+	if (!*l->next && has_no_lists(result, &answer, &d))
+		result = err_set(err, -ERR_NOT_FOUND, "it has no such lists");
+	if (result < 0)
+		return cannot_get(r, e, &w, result, err);
+	free(*l->next);
+	*l->next = http_url_next(&answer);
+	*l->ret = d;
+	d = (struct document){};
+	return 0;
+}
+
+/* Where the API has no list, below the tag that stands in for it. Some know an image by that tag too. */
+static int get_list(struct registry *r, struct endpoint *e, void *arg, struct err *err)
+{
+	struct listing *l = arg;
+	AUTO(free) char *path = xasprintf("manifests/%s", l->digest);
+	AUTO(document_clear) struct document d = {};
+	struct wanted w = { .path = path, .kind = "list", .size = -1, .ret = &d };
+	int result = get_page(r, e, l, err);
 
 	if (result != -ERR_NOT_FOUND)
 		return result;
-	*strchr(tag, ':') = '-';
-	return get_manifest(r, tag, NULL, ret, err);
+	err_clear(err);
+	*strchr(path, ':') = '-';
+	result = get_document(r, e, &w, err);
+	if (result >= 0 && str_eq(d.digest, l->digest))
+		return err_set(err, -ERR_NOT_FOUND, "'%s' is no list, but the image itself", path);
+	if (result < 0)
+		return result;
+	*l->ret = d;
+	d = (struct document){};
+	return 0;
 }
 
-static int registry_tag(struct source *s, const char *tag, struct document *ret, struct err *err)
+static int registry_referrers(struct source *s, size_t place, const char *digest, char **next, struct document *ret,
+			      struct err *err)
 {
-	return get_manifest((struct registry *)s, tag, NULL, ret, err);
+	struct listing l = { .digest = digest, .next = next, .ret = ret };
+
+	return from_place((struct registry *)s, place, *next ? get_page : get_list, &l, err);
 }
+
+/* --- documents by their digests -------------------------------------------------------- */
 
 static bool is_manifest_type(const char *type)
 {
@@ -382,6 +478,7 @@ int registry_new(const struct wire_request *request, struct talk *talk, struct s
 	for (size_t i = 0; i < n_mirrors; i++)
 		add_mirror(r, request, oci->mirrors[i]);
 	result = add_endpoint(r, request, oci->registry, err);
+	r->source.n_places = r->n;
 	if (result < 0)
 		registry_free(&r->source);
 	else

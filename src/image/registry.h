@@ -7,7 +7,8 @@
  *
  * Mirrors are asked in their order and then the registry, for each document and blob anew: one that is not there or
  * fails is passed over. What a digest names is held against it, wherever it came from. What a tag names is for the
- * first to say that has it, which is what mirrors are configured for.
+ * first to say that has it, which is what mirrors are configured for. Signatures are looked for at each of them, as one
+ * may have what another lacks; that the registry itself has none must be known.
  *
  * The places that a layer's "urls" name are never asked (CVE-2020-15157).
  */

@@ -35,6 +35,11 @@ struct source {
 	 * words, not checked in any way. NULL: none; always of a registry.
 	 */
 	char *name, *tag;
+	/*
+	 * How many servers may be asked for signatures, one after the other: each may have some that the others lack.
+	 * 0: the source is one place.
+	 */
+	size_t n_places;
 };
 
 struct source_ops {
@@ -44,13 +49,16 @@ struct source_ops {
 	int (*document)(struct source *s, const struct oci_descriptor *d, struct document *ret, struct err *err);
 	/* A blob by its descriptor: size and digest are verified at the end. May be called by several threads. */
 	int (*blob)(struct source *s, const struct oci_descriptor *d, const struct blob_sink *sink, struct err *err);
-	/* A document under another tag (signatures). -ERR_NOT_FOUND. NULL: the source has no tags. */
-	int (*tag)(struct source *s, const char *tag, struct document *ret, struct err *err);
+	/* A document under another tag (signatures), at one of the places. -ERR_NOT_FOUND. NULL: the source has no tags. */
+	int (*tag)(struct source *s, size_t place, const char *tag, struct document *ret, struct err *err);
 	/*
 	 * An index of what refers to the digest (bundles of signatures; the distribution API's "referrers", or the tag
-	 * "sha256-HEX" where a registry has none of that). -ERR_NOT_FOUND. NULL: the source knows no such thing.
+	 * "sha256-HEX" where a registry has none of that), at one of the places. *next is NULL at first, and then what
+	 * the call before set it to: where the list goes on; NULL: it doesn't. The caller frees it. -ERR_NOT_FOUND.
+	 * NULL: the source knows no such thing.
 	 */
-	int (*referrers)(struct source *s, const char *digest, struct document *ret, struct err *err);
+	int (*referrers)(struct source *s, size_t place, const char *digest, char **next, struct document *ret,
+			 struct err *err);
 	void (*free)(struct source *s);
 };
 

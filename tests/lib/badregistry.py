@@ -31,6 +31,13 @@ repository's name says how, in words with a "." between them:
   lost          (with redirect) they are not there
   redirect401   likewise, and there somebody wants a token of his own, with everything that comes along
   redirecthttp  blobs are on port 8080, over plain http
+  refNNN        lists of what refers to an image get this status (without: 404)
+  refaway       they are on port 8444, where everything gets 429
+  refpage       they are a page for people
+  refapi        they are the manifests of the index below the tag "sha256-HEX", which is there for nobody, one a page
+  refastray     (with refapi) the second page is on port 8444
+  self          the tag "sha256-HEX" is the image itself
+  stale         the tag "sha256-HEX.sig" is what the tag "stale" is; lists are empty
   slow          a layer comes at 100 kB a second
 
 Every request is a line of JSON in the log."""
@@ -116,6 +123,8 @@ class Handler(BaseHTTPRequestHandler):
         status = next((w for w in self.words if w in ("429", "503")), None)
         if status and self.asked(self.path) <= 2:
             return self.head(int(status), 0, Retry_After="0")
+        if kind == "referrers":
+            return self.referrers(reference, query)
         if kind == "manifests":
             return self.manifest(reference)
         return self.blob(reference) if kind == "blobs" else self.head(404, 0)
@@ -165,8 +174,38 @@ class Handler(BaseHTTPRequestHandler):
 
     # --- what is there? ---
 
+    def referrers(self, digest, query):
+        tag, kind, link = digest.replace(":", "-"), OCI + "index.v1+json", {}
+        host = self.headers["Host"].split(":")[0]
+        status = next((int(w[3:]) for w in self.words if w[:3] == "ref" and w[3:].isdigit()), 404)
+        text = {"schemaVersion": 2, "mediaType": kind, "manifests": []}
+        if "refaway" in self.words:
+            if self.port == 8444:
+                return self.head(429, 0, Retry_After="1")
+            return self.head(303, 0, Location="https://%s:8444%s" % (host, self.path))
+        if "refpage" in self.words:
+            text, kind = "<!DOCTYPE html>", "text/html; charset=utf-8"
+        elif "refapi" in self.words:
+            page, entries = int(query.partition("=")[2] or 0), json.loads(tagged(tag) or "{}").get("manifests", [])
+            text["manifests"] = entries[page:page + 1]
+            if page + 1 < len(entries):
+                elsewhere = "https://%s:8444" % host if "refastray" in self.words else ""
+                link["Link"] = '<%s%s?page=%d>; rel="next"' % (elsewhere, self.path.partition("?")[0], page + 1)
+        elif "stale" not in self.words:
+            return self.head(status, 0)
+        data = json.dumps(text).encode()
+        self.head(200, len(data), Content_Type=kind, **link)
+        return self.wfile.write(data)
+
     def manifest(self, reference):
+        is_list = reference.startswith("sha256-") and "." not in reference
+        if "self" in self.words and is_list:
+            reference = reference.replace("-", ":")
+        if "stale" in self.words and reference.endswith(".sig"):
+            reference = "stale"
         data = blob(reference) if ":" in reference else tagged(reference)
+        if "refapi" in self.words and is_list:
+            data = None
         if data is None or "nothing" in self.words:
             return self.head(404, 0)
         document = json.loads(data)

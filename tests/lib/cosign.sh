@@ -36,6 +36,17 @@ layout_artifact() {
 		"${4:+,\"annotations\":{$4\}}" >"$dir/manifest"
 	printf '"mediaType":"%s",%s' $OCI_MANIFEST "$(layout_blob "$dir" "$dir/manifest")"
 }
+# layout_add DIR TAG MEMBERS: one more entry of index.json.
+layout_add() {
+	python3 - "$1/index.json" "$2" "{$3}" <<-'END'
+		import json, sys
+		index = json.load(open(sys.argv[1]))
+		entry = json.loads(sys.argv[3])
+		entry["annotations"] = {"org.opencontainers.image.ref.name": sys.argv[2]}
+		index["manifests"].append(entry)
+		json.dump(index, open(sys.argv[1], "w"))
+	END
+}
 # layout_index DIR MEMBERS: what index.json names.
 layout_index() { printf '{"schemaVersion":2,"manifests":[{%s}]}' "$2" >"$1/index.json"; }
 

@@ -173,12 +173,12 @@ podman_archive() {
 	podman save --quiet --format docker-archive -o "$1" "$3" || fail "podman does not save"
 }
 
-# bad_registry PORT: lib/badregistry.py with the images of $T/layout, as example.com:PORT over https; $T/bad.log has
+# bad_registry PORT…: lib/badregistry.py with the images of $T/layout, as example.com:PORT over https; $T/bad.log has
 # its requests.
 bad_registry() {
 	hosts_of_test
 	export SSL_CERT_FILE=$FIX/tls/ca.pem
 	python3 "$LIB/badregistry.py" --layout "$T/layout" --log "$T/bad.log" --ready "$T/bad.ready" \
-		"$1=$FIX/tls/good.pem" 2>"$T/bad.err" &
+		"${@/%/=$FIX/tls/good.pem}" 2>"$T/bad.err" &
 	until_true 10 test -e "$T/bad.ready" || { cat "$T/bad.err"; fail "the registry did not start"; }
 }
