@@ -196,6 +196,110 @@ test_exchanged_manifest_is_not_used() {
 # as_member COMMAND: in the store, as a member would by hand.
 as_member() { (cd "$DATA/cas" && setpriv --reuid=4001 --regid=4001 --groups=4000 sh -c "$1"); }
 
+# not_verified [NAME]: root takes the image for one that nobody verified, and says so.
+not_verified() {
+	refused "$1.*(fetch|verified)" rkt run --pull-policy=never --net=none "$1" --exec=/bin/true
+	ok rkt image list --no-legend --fields=name,verified
+	! grep -E "^$1[: ]" "$T/out" | grep -v -E '[[:space:]]-$' || fail "$1 is listed as verified"
+}
+
+# What root wrote says nothing by itself: any file of root's may be what a registry or an archive brought.
+test_renamed_files_vouch_for_nothing() {
+	local key id kind facts
+
+	the_group
+	chmod 0755 "$T"
+	trust_key alice example.com
+	have probe
+	ok "$T/member" --insecure-options=image fetch "$FIX/shell.aci"
+	key=$(image_id "$FIX/shell.aci" | cut -c1-71)
+	id=$(image_id "$FIX/shell.aci")
+	facts="{\"id\":\"$id\",\"name\":\"example.com/shell\",\"importTime\":1,\"size\":$(stat -c %s "$FIX/shell.aci")"
+	facts="$facts,\"verifiedBy\":\"$(fingerprint alice)\"}"
+	for kind in blob/sha256 blob/sha512 imageManifest image name; do
+		# As root would have kept it, whatever it fetched it as.
+		printf '%s' "$facts" >"$DATA/cas/tmp/foreign"
+		chown root:rkt "$DATA/cas/tmp/foreign"
+		chmod 0640 "$DATA/cas/tmp/foreign"
+		[ -d "$DATA/cas/$kind" ] || as_member "mkdir -p $kind"
+		mv "$DATA/cas/tmp/foreign" "$DATA/cas/$kind/foreign"
+		as_member "mv -f $kind/foreign image/$key"
+		equal root "$(stat -c %U "$DATA/cas/image/$key")" "owner of the facts"
+		not_verified example.com/shell
+	done
+	# Facts that root itself wrote, of another image and put back after its removal.
+	ok rkt fetch "$FIX/shell.aci"
+	ok rkt run --pull-policy=never --net=none example.com/shell --exec=/bin/true
+	as_member "cp -r image ../image.old 2>/dev/null; cp -r image tmp/image.old; mv image/$key tmp/facts.old; cp tmp/image.old/$key image/$key"
+	ok rkt image rm example.com/shell
+	equal '' "$(find "$DATA/vouched" -name "$key*")" "what root vouches for"
+	as_member "mv tmp/facts.old image/$key"
+	equal root "$(stat -c %U "$DATA/cas/image/$key")" "owner of what was put back"
+	ok rkt image list --no-legend --fields=name,verified
+	! grep -E '^example.com/shell' "$T/out" | grep -v -E '[[:space:]]-$' || fail "it is verified again"
+	as_member "rm -rf tmp/image.old image/$key"
+}
+
+# Where root vouches nobody else writes, and another directory in its place does not count.
+test_vouching_is_out_of_reach() {
+	local key
+
+	the_group
+	have probe shell
+	key=$(image_id "$FIX/shell.aci" | cut -c1-71)
+	equal "root:rkt 2750" "$(mode vouched)" "the directory"
+	equal "root:rkt 640" "$(mode "vouched/$key")" "what is in it"
+	for attempt in "mv ../vouched ../away" "rm -f ../vouched/$key" "touch ../vouched/x" "mv image/$key ../vouched/$key" \
+		"ln -s image ../vouched2" "chmod 0770 ../vouched"; do
+		! as_member "$attempt" 2>/dev/null || fail "a member could: $attempt"
+	done
+	# A member's view: what root says counts there too.
+	ok "$T/member" image list --no-legend --fields=name,verified
+	says "^example.com/shell.*$(fingerprint alice | cut -c1-16)"
+}
+
+# The manifest of another image of root's in place of a signed one's, which is not rendered yet: what the image builds
+# on and which of its files count is not a member's to choose.
+test_exchanged_dependencies() {
+	local base evil app
+
+	the_group
+	trust_key alice example.com
+	cp -a "$FIX/rootfs" "$T/base"
+	echo base >"$T/base/who"
+	mkdir "$T/evil" "$T/app"
+	cp -a "$FIX/rootfs" "$T/evil.root"
+	echo evil >"$T/evil.root/who"
+	echo app >"$T/app/own"
+	dep() { printf '"dependencies":[{"imageName":"%s"}]' "$1"; }
+	pack "$T/base.aci" "$(manifest example.com/base)" "$T/base"
+	pack "$T/evil.aci" "$(manifest example.com/evil)" "$T/evil.root"
+	pack "$T/app.aci" "$(manifest example.com/app "$(app /bin/busybox cat /who /own)" "$(dep example.com/base)")" "$T/app"
+	pack "$T/other.aci" "$(manifest example.com/app "$(app /bin/busybox cat /who /own)" "$(dep example.com/evil)")" "$T/app"
+	for image in base evil app other; do
+		sign "$T/$image.aci"
+		ok rkt fetch --pull-policy=new "$T/$image.aci"
+	done
+	as_member "mv -f $(below_manifest other) $(below_manifest app)"
+	ok rkt run --pull-policy=never --net=none "$(image_id "$T/app.aci")"
+	equal "$(printf 'base\napp')" "$(tr -d '\r' <"$T/out")" "what the app sees"
+	# One that a member fetched, so that root has no copy of its manifest: root reads the archive.
+	ok rkt image rm "$(image_id "$T/app.aci")"
+	chmod 0755 "$T" "$T"/*.aci
+	ok "$T/member" --insecure-options=image fetch --pull-policy=new "$T/app.aci"
+	ok rkt fetch --pull-policy=new "$T/other.aci"
+	as_member "mv -f $(below_manifest other) $(below_manifest app)"
+	as_member "sed -i 's/\"depends\":true,*//' image/$(image_id "$T/app.aci" | cut -c1-71)"
+	ok rkt --insecure-options=image run --pull-policy=never --net=none "$(image_id "$T/app.aci")"
+	equal "$(printf 'base\napp')" "$(tr -d '\r' <"$T/out")" "what the app of a member's image sees"
+}
+below_manifest() {	# IMAGE: where its manifest is, below cas
+	local key
+
+	key=$(image_id "$T/$1.aci" | cut -c1-71)
+	echo "imageManifest/sha512/${key:7:2}/$key"
+}
+
 # Links in the place of the store's directories: root neither writes nor reads through them.
 test_links_in_place_of_directories() {
 	local dir

@@ -123,6 +123,13 @@ test_orphans() {
 	found leftover 'cas/blob/sha512/junk: it is not the store'
 	echo junk >"$DATA/cas/image/.junk.swp"
 	found leftover 'cas/image/.junk.swp: it is not the store'
+	cp "$DATA/vouched/$(key shell).manifest" "$DATA/vouched/sha512-$(printf '5%.0s' {1..64}).manifest"
+	found leftover 'vouched/sha512-5+.manifest: no image has it'
+	echo junk >"$DATA/vouched/junk"
+	found leftover 'vouched/junk: it is not the store'
+	ok rkt run --insecure-options=paths --pull-policy=never --net=none example.com/shell --exec=/bin/true
+	echo '{' >"$DATA/vouched/$(key shell)"
+	found leftover "vouched/$(key shell): it makes no sense"
 	ok rkt image verify example.com/shell
 }
 

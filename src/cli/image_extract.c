@@ -4,7 +4,7 @@
 #include "base/fd.h"
 #include "cli/commands.h"
 #include "cli/place.h"
-#include "stage0/dependencies.h"
+#include "stage0/tree.h"
 
 /* image extract writes what one image brings, image render what an app of it would see. */
 
@@ -72,6 +72,8 @@ static int find_and_extract(struct cli *cli, void *args, char **argv, bool rende
 {
 	AUTO(store_close) struct store *store = NULL;
 	AUTO(image_info_clear) struct image_info info = {};
+	AUTO(close) int unpack_fd = -1;
+	struct tree_need need = { .e = &cli->engine, .unpack_fd = &unpack_fd };
 	struct tree_layer *layers = NULL;
 	size_t n = 0;
 	int r;
@@ -81,8 +83,9 @@ static int find_and_extract(struct cli *cli, void *args, char **argv, bool rende
 		r = store_use(store, err);
 	if (r >= 0)
 		r = store_find(store, argv[0], &info, err);
+	need.store = store;
 	if (r >= 0 && render)
-		r = dependencies_layers(&cli->engine, store, &info, &layers, &n, err);
+		r = tree_layers(&need, &info, &layers, &n, err);
 	if (r >= 0)
 		r = extract(cli, store, &info, layers, n, args, argv[1], err);
 	tree_layers_free(layers, n);

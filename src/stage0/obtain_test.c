@@ -15,6 +15,7 @@
 #include "stage1_id.h"
 #include "store/facts.h"
 #include "store/names.h"
+#include "store/vouch.h"
 
 /* Which images are taken from the store, which are fetched, which are refused: with a store of facts alone. */
 
@@ -78,6 +79,8 @@ static void put(struct place *p, const char *name, const char *version, char dig
 	label_set(&info.labels, &info.n_labels, "version", version);
 	assert_int_equal(reference_default_labels(&info.labels, &info.n_labels, NULL), 0);
 	assert_int_equal(facts_save(p->store, &info, NULL), 0);
+	if (!geteuid())
+		assert_int_equal(vouch_save(p->store, &info, NULL, 0, NULL), 0);
 	assert_int_equal(names_add(p->store, name, key, NULL), 0);
 	image_info_clear(&info);
 }
@@ -292,6 +295,7 @@ static void test_word_of_others(void **state)
 	image_info_clear(&info);
 
 	assert_int_equal(fchmodat(p->store->cas_fd, facts, 0660, 0), 0);
+	assert_int_equal(vouch_remove(p->store, strrchr(facts, '/') + 1, NULL), 0);
 	assert_int_equal(store_find_id(p->store, "sha512-11", &info, NULL), 0);
 	assert_null(info.verified_by);
 	assert_int_equal(image_check_verified(&p->engine, &info, &err), -ERR_NO_SIGNATURE);

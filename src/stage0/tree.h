@@ -23,6 +23,13 @@ int tree_obtain(const struct tree_need *need, struct image_info *info, int *ret_
 		size_t *ret_n, struct err *err);
 
 /*
+ * The archives of an image with dependencies, as dependencies_layers() has them, by manifests that root vouches for:
+ * before that, root reads those that others added.
+ */
+int tree_layers(const struct tree_need *need, struct image_info *info, struct tree_layer **ret, size_t *ret_n,
+		struct err *err);
+
+/*
  * For a pod that was prepared, maybe before this kernel was booted: can its tree be used as it is? Files are
  * added to one that this kernel cannot mount.
  */

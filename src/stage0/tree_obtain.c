@@ -19,6 +19,59 @@ static int need_unpack(const struct tree_need *need, struct err *err)
 	return *need->unpack_fd >= 0 ? 0 : helper_open(need->e->libexec_dir, "rkt-unpack", need->unpack_fd, err);
 }
 
+/* 1: it was not root's word yet what the image is. */
+static int vouch(const struct tree_need *need, struct image_info *info, struct err *err)
+{
+	int r;
+
+	if (geteuid() || info->vouched || info->format)
+		return 0;
+	r = need_unpack(need, err);
+	if (r >= 0)
+		r = store_vouch(need->store, *need->unpack_fd, info, err);
+	return r < 0 ? r : 1;
+}
+
+static int vouch_for_layers(const struct tree_need *need, const struct tree_layer *layers, size_t n, struct err *err)
+{
+	int changed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		AUTO(image_info_clear) struct image_info info = {};
+		int r = store_find_id(need->store, layers[i].key, &info, err);
+
+		if (r >= 0)
+			r = vouch(need, &info, err);
+		if (r < 0)
+			return r;
+		changed |= r;
+	}
+	return changed;
+}
+
+int tree_layers(const struct tree_need *need, struct image_info *info, struct tree_layer **ret, size_t *ret_n,
+		struct err *err)
+{
+	struct tree_layer *layers = NULL;
+	size_t n = 0;
+	int r = vouch(need, info, err);
+
+	/* What an archive says may lead to other dependencies than what was said of it. */
+	while (r >= 0) {
+		r = dependencies_layers(need->e, need->store, info, &layers, &n, err);
+		if (r < 0)
+			return r;
+		r = vouch_for_layers(need, layers, n, err);
+		if (!r) {
+			*ret = layers;
+			*ret_n = n;
+			return 0;
+		}
+		tree_layers_free(layers, n);
+	}
+	return r;
+}
+
 static bool fits(const struct tree_need *need, int tree_fd)
 {
 	bool sealed;
@@ -80,7 +133,7 @@ int tree_obtain(const struct tree_need *need, struct image_info *info, int *ret_
 	AUTO(close) int fd = -1;
 	int r;
 
-	r = dependencies_layers(need->e, need->store, info, &w.layers, &w.n, err);
+	r = tree_layers(need, info, &w.layers, &w.n, err);
 	if (r < 0)
 		return r;
 	r = open_fitting(&w, &fd, err);
@@ -129,7 +182,7 @@ int tree_check(const struct tree_need *need, const char *tree, struct err *err)
 		return r;
 	r = find_owner(need, fd, tree, &info, err);
 	if (r >= 0)
-		r = dependencies_layers(need->e, need->store, &info, &w.layers, &w.n, err);
+		r = tree_layers(need, &info, &w.layers, &w.n, err);
 	if (r >= 0 && !fits(need, fd))
 		r = add_files(&w, err);
 	if (r >= 0 && need->verify)

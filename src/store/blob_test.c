@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "store/facts.h"
 #include "store/test_place.h"
+#include "store/vouch.h"
 
 /* SHA-2 of "hello\n", as sha256sum and sha512sum have it. */
 static const char hello256[] = "sha256-5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
@@ -172,6 +173,8 @@ static void add_oci_image(void **state)
 	info.max_age = 60;
 	info.checked = 1;
 	assert_int_equal(facts_save(p->store, &info, &err), 0);
+	if (!geteuid())
+		assert_int_equal(vouch_save(p->store, &info, NULL, 0, &err), 0);
 	assert_int_equal(store_find(p->store, "example.com/a", &found, &err), 0);
 	assert_string_equal(found.format, "oci");
 	assert_string_equal(found.digest, info.digest);

@@ -16,9 +16,13 @@
  * left: the image is whole or absent, a sweep leaves nothing over, and doing
  * it again works. Only in builds with -Dcrash_points=true.
  */
+#define SIGNER "0123456789abcdef0123456789abcdef01234567"
+
 static int add_image(struct place *p)
 {
-	AUTO(image_info_clear) struct image_info info = { .name = xstrdup("example.com/t") };
+	AUTO(image_info_clear) struct image_info info = {
+		.name = xstrdup("example.com/t"), .verified_by = xstrdup(SIGNER),
+	};
 	AUTO(import_free) struct import *import = NULL;
 	AUTO(store_close) struct store *store = NULL;
 	AUTO(buf_clear) struct buf tar = {};
@@ -166,6 +170,7 @@ static bool check(struct place *p)
 	if (r < 0) {
 		assert_int_equal(r, -ERR_NOT_FOUND);
 		assert_int_equal(count_files(cas), 1);		/* the lock */
+		assert_true(place_count(p, "vouched") <= 0);
 		return false;
 	}
 	assert_int_equal(store_verify(store, p->unpack_fd, &info, NULL, 0, NULL, NULL), 0);
@@ -267,13 +272,55 @@ static void while_removing(void **state)
 	}
 }
 
+static const char *signer(struct place *p)
+{
+	AUTO(image_info_clear) struct image_info info = {};
+	AUTO(store_close) struct store *store = NULL;
+
+	assert_int_equal(find_it(p, &store, &info), 0);
+	return str_eq(info.verified_by, SIGNER) ? SIGNER : NULL;
+}
+
+/* Root's word comes last and goes first: in between the image is there, and nobody verified it. */
+static void while_vouching(void **state)
+{
+	static const struct {
+		const char *point;
+		int (*what)(struct place *);
+		bool verified;
+	} steps[] = {
+		{ "vouch-rename", add_image, false }, { "vouch-facts", add_image, false },
+		{ "vouch-unlink", remove_image, true }, { "facts-unlink", remove_image, false },
+	};
+	struct place *p = *state;
+
+	if (geteuid())
+		skip();
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		if (steps[i].what == remove_image)
+			assert_int_equal(add_image(p), 0);
+		crash(p, steps[i].point, steps[i].what);
+		assert_true(check(p));
+		assert_int_equal(signer(p) != NULL, steps[i].verified);
+		assert_int_equal(add_image(p), 0);
+		assert_non_null(signer(p));
+		/* Over an image that is there: what was said stands. */
+		if (steps[i].what == add_image)
+			crash(p, steps[i].point, add_image);
+		assert_non_null(signer(p));
+		assert_int_equal(remove_image(p), 0);
+		assert_false(check(p));
+	}
+}
+
 int main(void)
 {
 #define TESTS(make)                                                                                              \
 	cmocka_unit_test_setup_teardown(while_adding, make, place_drop),                                          \
 	cmocka_unit_test_setup_teardown(while_adding_layers, make, place_drop),                                   \
 	cmocka_unit_test_setup_teardown(while_rendering, make, place_drop),                                       \
-	cmocka_unit_test_setup_teardown(while_removing, make, place_drop)
+	cmocka_unit_test_setup_teardown(while_removing, make, place_drop),                                        \
+	cmocka_unit_test_setup_teardown(while_vouching, make, place_drop)
 	const struct CMUnitTest tests[] = { TESTS(place_make), TESTS(place_make_on_disk) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

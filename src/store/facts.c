@@ -7,142 +7,59 @@
 #include "base/crash.h"
 #include "base/fd.h"
 #include "base/human.h"
-#include "spec/oci.h"
+#include "store/vouch.h"
 
-#define AT(member) offsetof(struct image_info, member)
-static const struct json_field facts_fields[] = {
-	{ "id", JSON_STRING, AT(id), JSON_REQUIRED },
-	{ "name", JSON_STRING, AT(name), JSON_REQUIRED },
-	{ "labels", JSON_LIST, AT(labels), JSON_OMIT_EMPTY, label_fields, sizeof(struct label) },
-	{ "importTime", JSON_INT, AT(import_time), JSON_REQUIRED },
-	{ "size", JSON_INT, AT(size), JSON_REQUIRED },
-	{ "treeSize", JSON_INT, AT(tree_size), JSON_OMIT_EMPTY },
-	{ "tree", JSON_STRING, AT(tree), JSON_OMIT_EMPTY },
-	{ "latest", JSON_BOOL, AT(latest), JSON_OMIT_EMPTY },
-	{ "depends", JSON_BOOL, AT(depends), JSON_OMIT_EMPTY },
-	{ "downloadSize", JSON_INT, AT(download_size), JSON_OMIT_EMPTY },
-	{ "verifiedBy", JSON_STRING, AT(verified_by), JSON_OMIT_EMPTY },
-	{ "source", JSON_STRING, AT(source), JSON_OMIT_EMPTY },
-	{ "format", JSON_STRING, AT(format), JSON_OMIT_EMPTY },
-	{ "digest", JSON_STRING, AT(digest), JSON_OMIT_EMPTY },
-	{ "configDigest", JSON_STRING, AT(config_digest), JSON_OMIT_EMPTY },
-	{ "layers", JSON_STRV, AT(layers), JSON_OMIT_EMPTY },
-	{ "etag", JSON_STRING, AT(etag), JSON_OMIT_EMPTY },
-	{ "lastModified", JSON_STRING, AT(last_modified), JSON_OMIT_EMPTY },
-	{ "maxAge", JSON_INT, AT(max_age), JSON_OMIT_EMPTY },
-	{ "checked", JSON_INT, AT(checked), JSON_OMIT_EMPTY },
-	{}
-};
-#undef AT
-
-void image_info_clear(struct image_info *i)
+static void take_text(char **to, char **from)
 {
-	json_clear(facts_fields, i);
-	*i = (struct image_info){};
+	if (!*to)
+		*to = TAKE(*from);
 }
 
-void image_infos_free(struct image_info *list, size_t n)
+/* Root's word in place of what anybody may have written, but for what root never vouches for. */
+static void replace(struct image_info *said, struct image_info *by)
 {
-	for (size_t i = 0; i < n; i++)
-		image_info_clear(&list[i]);
-	free(list);
+	by->tree = TAKE(said->tree);
+	by->tree_size = said->tree_size;
+	by->last_used = said->last_used;
+	by->hearsay = said->verified_by && !by->verified_by;
+	/* Of what root only read, not fetched (store_vouch()), others may say where it came from. */
+	if (!by->verified_by)
+		take_text(&by->source, &said->source);
+	image_info_clear(said);
+	*said = *by;
+	*by = (struct image_info){};
 }
 
-struct image_info image_info_copy(const struct image_info *info)
+/* own: the caller, who is not root, wrote what is said. */
+static void judge(struct store *s, const char *key, bool own, struct image_info *said)
 {
-	struct image_info copy = { .last_used = info->last_used, .hearsay = info->hearsay };
+	AUTO(image_info_clear) struct image_info sure = {};
+	bool vouched = vouch_load(s, key, &sure, NULL) >= 0;
 
-	json_duplicate(facts_fields, info, &copy);
-	return copy;
-}
-
-static bool id_fits(const char *id, const char *key)
-{
-	return id && strlen(id) == IMAGE_ID_LEN && image_id_check(id, NULL) >= 0 && (!key || str_starts(id, key));
-}
-
-static int oci_check(const struct image_info *i, struct err *err)
-{
-	if (!i->format)
-		return i->layers || i->digest || i->config_digest
-			? err_set(err, -ERR_BAD_INPUT, "it has layers, but no format") : 0;
-	if (!str_eq(i->format, "oci"))
-		return err_set(err, -ERR_BAD_INPUT, "its format is not known");
-	if (!i->digest || !oci_digest_valid(i->digest) || !i->config_digest ||
-	    !oci_digest_valid(i->config_digest))
-		return err_set(err, -ERR_BAD_INPUT, "a digest is none");
-	for (char **layer = i->layers; layer && *layer; layer++)
-		if (!store_blob_valid(*layer))
-			return err_set(err, -ERR_BAD_INPUT, "a layer's name is none");
-	return 0;
-}
-
-/* They go back to a server as headers. */
-static bool header_fits(const char *s)
-{
-	for (; s && *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			return false;
-	return true;
-}
-
-int facts_check(const struct image_info *i, const char *key, struct err *err)
-{
-	if (!id_fits(i->id, key))
-		return err_set(err, -ERR_BAD_INPUT, key ? "its ID is another image's" : "its ID is none");
-	if (!i->name)
-		return err_set(err, -ERR_BAD_INPUT, "it has no name");
-	if (i->size < 0 || i->tree_size < 0 || i->import_time < 0)
-		return err_set(err, -ERR_BAD_INPUT, "a size or time is negative");
-	if (i->tree && !store_tree_valid(i->tree))
-		return err_set(err, -ERR_BAD_INPUT, "its tree's name is none");
-	if (i->max_age < 0 || i->checked < 0 || !header_fits(i->etag) || !header_fits(i->last_modified))
-		return err_set(err, -ERR_BAD_INPUT, "what the server said of it makes no sense");
-	return oci_check(i, err);
-}
-
-char **image_blobs(const struct image_info *info)
-{
-	char **blobs = NULL;
-
-	if (!info->format) {
-		strv_take(&blobs, store_key(info->id));
-		return blobs;
+	said->vouched = own;
+	if (vouched && !own) {
+		replace(said, &sure);
+	} else if (vouched && str_eq(sure.name, said->name)) {
+		take_text(&said->verified_by, &sure.verified_by);
+	} else if (!own) {
+		/* The group rkt may add images, but not say who signed them. */
+		said->hearsay = said->verified_by;
+		free(TAKE(said->verified_by));
 	}
-	strv_take(&blobs, oci_digest_key(info->digest));
-	strv_take(&blobs, oci_digest_key(info->config_digest));
-	for (char **layer = info->layers; layer && *layer; layer++)
-		if (!strv_has(blobs, *layer))
-			strv_add(&blobs, *layer);
-	return blobs;
 }
 
-static int facts_read(int fd, const char *key, struct image_info *ret, struct err *err)
+static int facts_read(struct store *s, int fd, const char *key, struct image_info *ret, struct err *err)
 {
-	AUTO(free) char *text = NULL;
 	struct stat st;
-	size_t len = 0;
 	int r;
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, -errno, "cannot look at it");
-	r = fd_read_file(fd, FACTS_MAX_BYTES, &text, &len);
-	if (r < 0)
-		return err_sys(err, r, "cannot read it");
-	r = json_decode_text(text, len, facts_fields, ret, err);
+	r = facts_parse(fd, key, ret, err);
 	if (r < 0)
 		return r;
-	r = facts_check(ret, key, err);
-	if (r < 0) {
-		image_info_clear(ret);
-		return r;
-	}
 	ret->last_used = (int64_t)st.st_mtim.tv_sec * NS_PER_SECOND + st.st_mtim.tv_nsec;
-	/* The group rkt may add images, but not say who signed them. */
-	if ((st.st_uid != 0 && st.st_uid != geteuid()) || st.st_mode & 0022) {
-		ret->hearsay = ret->verified_by;
-		free(TAKE(ret->verified_by));
-	}
+	judge(s, key, geteuid() && st.st_uid == geteuid() && !(st.st_mode & 0022), ret);
 	return 0;
 }
 
@@ -156,7 +73,7 @@ int facts_load(struct store *s, const char *key, struct image_info *ret, struct 
 	fd = cas_open(s->cas_fd, path, O_RDONLY, 0);
 	if (fd == -ENOENT)
 		return err_set(err, -ERR_NOT_FOUND, "there is no image '%s'", key);
-	r = fd < 0 ? err_sys(err, fd, "cannot open it") : facts_read(fd, key, &info, err);
+	r = fd < 0 ? err_sys(err, fd, "cannot open it") : facts_read(s, fd, key, &info, err);
 	if (r < 0)
 		return err_wrap(err, r, "cannot read what is known of the image '%s'", key);
 	*ret = info;
@@ -173,7 +90,7 @@ static int save(struct store *s, const struct image_info *info, const struct tim
 	AUTO(free) char *key = store_key(info->id);
 	AUTO(free) char *path = xasprintf("image/%s", key);
 	AUTO(free) char *temporary = name_random("tmp/facts");
-	AUTO(free) char *text = json_encode_text(facts_fields, info, false);
+	AUTO(free) char *text = facts_format(info);
 	AUTO(close) int fd = -1;
 	int r = 0;
 
@@ -205,29 +122,27 @@ int facts_amend(struct store *s, const struct image_info *info, struct err *err)
 	return save(s, info, used, err);
 }
 
-static void take_text(char **to, char **from)
-{
-	if (!*to)
-		*to = TAKE(*from);
-}
-
-int facts_add(struct store *s, struct image_info *info, struct err *err)
+int facts_add(struct store *s, struct image_info *info, const char *manifest, size_t len, struct err *err)
 {
 	AUTO(image_info_clear) struct image_info old = {};
 	AUTO(free) char *key = store_key(info->id);
+	int r;
 
 	info->import_time = info->last_used = time_now();
+	info->vouched = true;
 	if (facts_load(s, key, &old, NULL) >= 0) {
 		/* Whoever signed it signed it for that name. */
 		if (str_eq(old.name, info->name))
 			take_text(&info->verified_by, &old.verified_by);
-		take_text(&info->source, &old.source);
+		if (old.vouched)
+			take_text(&info->source, &old.source);
 		if (!info->tree && old.tree) {
 			info->tree = TAKE(old.tree);
 			info->tree_size = old.tree_size;
 		}
 	}
-	return facts_save(s, info, err);
+	r = facts_save(s, info, err);
+	return r < 0 || geteuid() ? r : vouch_save(s, info, manifest, len, err);
 }
 
 static bool facts_own(struct store *s, const char *key)
@@ -244,7 +159,7 @@ void store_note_unchanged(struct store *s, const struct image_info *i)
 	AUTO(image_info_clear) struct image_info info = {};
 	AUTO(free) char *key = store_key(i->id);
 
-	if (!facts_own(s, key) || facts_load(s, key, &info, NULL) < 0)
+	if (facts_load(s, key, &info, NULL) < 0 || !info.vouched || (geteuid() && !facts_own(s, key)))
 		return;
 	free(info.etag);
 	free(info.last_modified);
@@ -252,7 +167,8 @@ void store_note_unchanged(struct store *s, const struct image_info *i)
 	info.last_modified = xstrdup(i->last_modified);
 	info.max_age = i->max_age;
 	info.checked = i->checked;
-	(void)facts_save(s, &info, NULL);
+	if (facts_save(s, &info, NULL) >= 0 && !geteuid())
+		(void)vouch_save(s, &info, NULL, 0, NULL);
 }
 
 int facts_remove(struct store *s, const char *key, struct err *err)
@@ -260,6 +176,9 @@ int facts_remove(struct store *s, const char *key, struct err *err)
 	AUTO(free) char *path = xasprintf("image/%s", key);
 	int r;
 
+	r = vouch_remove(s, key, err);
+	if (r < 0)
+		return r;
 	crash_at("facts-unlink");
 	r = cas_unlink(s->cas_fd, path, 0);
 	if (r == -ENOENT)

@@ -10,6 +10,7 @@
 #include "store/leftover.h"
 #include "store/names.h"
 #include "store/tree.h"
+#include "store/vouch.h"
 
 /*
  * The kinds:
@@ -74,9 +75,9 @@ struct facts_file {
 static int remove_facts(void *arg, struct err *err)
 {
 	const struct facts_file *f = arg;
+	int r = vouch_remove(f->store, f->name, err);
 
-	(void)err;
-	return tree_remove(f->dir_fd, f->name);
+	return r < 0 ? r : tree_remove(f->dir_fd, f->name);
 }
 
 static void keep(struct check *c, struct image_info *info)
@@ -369,8 +370,7 @@ static int look_at_leftover(void *arg, const struct leftover *l)
 {
 	struct check *c = arg;
 	struct nobodys n = { c->store, l };
-	AUTO(free) char *object = xasprintf("cas/%s", l->path);
-	struct problem p = { .kind = "leftover", .object = object, .words = l->why, .cure = "remove it" };
+	struct problem p = { .kind = "leftover", .object = l->path, .words = l->why, .cure = "remove it" };
 
 	(void)fsck_found(c->q, &p, remove_leftover, &n);
 	return 0;

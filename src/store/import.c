@@ -160,7 +160,7 @@ static int commit(struct import *i, const char *key, struct image_info *info, st
 		r = publish_tree(i, key, info, err);
 	if (r >= 0)
 		r = names_add(i->store, info->name, key, err);
-	return r < 0 ? r : facts_add(i->store, info, err);
+	return r < 0 ? r : facts_add(i->store, info, i->manifest_text, i->manifest_len, err);
 }
 
 int import_commit(struct import *i, struct image_info *info, struct err *err)

@@ -43,8 +43,7 @@ static int give_to_group(struct store *s, int dir_fd)
 	return fchown(dir_fd, (uid_t)-1, s->group) < 0 ? -errno : 0;
 }
 
-/* One whose parent is not within reach of the group. */
-static int make_top_dir(struct store *s, int dir_fd, const char *path, mode_t mode)
+int store_make_top_dir(struct store *s, int dir_fd, const char *path, mode_t mode)
 {
 	AUTO(close) int fd = -1;
 	int r;
@@ -68,7 +67,7 @@ static int make_data_dir(struct store *s, struct err *err)
 	if (parent)
 		r = dir_make_all(AT_FDCWD, parent, 0755);
 	if (r >= 0)
-		r = make_top_dir(s, AT_FDCWD, path, DATA_DIR_MODE);
+		r = store_make_top_dir(s, AT_FDCWD, path, DATA_DIR_MODE);
 	return r < 0 ? err_sys(err, r, "cannot make the data directory '%s'", path) : 0;
 }
 
@@ -110,10 +109,9 @@ static int make_layout(struct store *s, struct err *err)
 int store_open(const char *data_dir, enum store_mode mode, struct store **ret, struct err *err)
 {
 	AUTO(store_close) struct store *s = xcalloc(1, sizeof(*s));
-	AUTO(close) int data_fd = -1;
 	int r;
 
-	s->cas_fd = s->tree_fd = s->lock_fd = -1;
+	s->data_fd = s->cas_fd = s->vouch_fd = s->tree_fd = s->lock_fd = -1;
 	s->mode = mode;
 	s->path = path_clean(data_dir);
 	if (mode == STORE_WRITE) {
@@ -121,12 +119,12 @@ int store_open(const char *data_dir, enum store_mode mode, struct store **ret, s
 		if (r < 0)
 			return r;
 	}
-	data_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = data_fd < 0 ? -errno : 0;
+	s->data_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = s->data_fd < 0 ? -errno : 0;
 	if (r >= 0 && mode == STORE_WRITE)
-		r = make_top_dir(s, data_fd, "cas", STORE_DIR_MODE);
+		r = store_make_top_dir(s, s->data_fd, "cas", STORE_DIR_MODE);
 	if (r >= 0)
-		r = dir_open(data_fd, "cas", &s->cas_fd);
+		r = dir_open(s->data_fd, "cas", &s->cas_fd);
 	if (r < 0 && !(r == -ENOENT && mode == STORE_READ))
 		return err_sys(err, r, "cannot open the data directory '%s'", s->path);
 	if (mode == STORE_WRITE) {
@@ -150,7 +148,9 @@ void store_close(struct store *s)
 	free(s->known);
 	close_auto(&s->tree_fd);
 	close_auto(&s->lock_fd);	/* which also lets go of the lock */
+	close_auto(&s->vouch_fd);
 	close_auto(&s->cas_fd);
+	close_auto(&s->data_fd);
 	free(s->path);
 	free(s);
 }

@@ -5,16 +5,16 @@
 /*
  * What the files of this folder share: where things lie, and the locks.
  *
- * The group rkt may write everywhere but below cas/tree, so whatever root is to
- * believe later must not rest on a name there: facts and manifests count as
- * root's word only when root owns them (facts_load), trees are reached through
- * a directory of root's alone (store_tree_dir), and a blob is hashed whenever
- * it is unpacked.
+ * The group rkt may write everywhere below cas but in cas/tree, and rename what
+ * root wrote there, so whatever root is to believe later must not rest on a name
+ * or an owner there: facts and manifests count as root's word only in a
+ * directory of root's alone (store/vouch.h), trees are reached through another
+ * (store_tree_dir), and a blob is hashed whenever it is unpacked.
  */
 enum {
 	STORE_DIR_MODE = 02770,
 	STORE_TREE_MODE = 02700,
-	STORE_FILE_MODE = 0640,			/* what root kept is root's word alone, as who signed an image */
+	STORE_FILE_MODE = 0640,			/* the group reads what root kept, and cannot change it */
 	FACTS_MAX_BYTES = 1 << 20,
 };
 
@@ -28,7 +28,8 @@ struct known_blob {
 
 struct store {
 	char *path;		/* the data directory, for messages */
-	int cas_fd;		/* -1: no store is there yet */
+	int data_fd, cas_fd;	/* -1: no store is there yet */
+	int vouch_fd;		/* -1: not opened yet */
 	int tree_fd;		/* -1: not opened yet */
 	int lock_fd;
 	enum store_mode mode;
@@ -51,6 +52,9 @@ char *store_shard(const char *kind, const char *key);
 
 /* Makes the directory that a sharded path lies in, and that lasting. */
 int store_make_shard(struct store *s, const char *kind, const char *key, struct err *err);
+
+/* Makes a directory whose parent is not within reach of the group, and gives it to the group. There already is fine. */
+int store_make_top_dir(struct store *s, int dir_fd, const char *path, mode_t mode);
 
 /* cas/tree, held against being exchanged by others. -ERR_NOT_FOUND, -EACCES. */
 int store_tree_dir(struct store *s, int *ret_fd, struct err *err);

@@ -9,12 +9,13 @@
 #include "base/path.h"
 #include "store/partial.h"
 #include "store/temp.h"
+#include "store/vouch.h"
 
 /* One directory of the store on the way. */
 struct visit {
 	const struct leftover_search *search;
 	const struct kind *kind;
-	const char *path;	/* below cas */
+	const char *path;	/* below the data directory */
 	bool inhabited;		/* something is, or was, in it */
 };
 
@@ -147,28 +148,48 @@ static int look_at_tree(void *arg, int dir_fd, const char *name)
 	return report(v, dir_fd, name, "no image and no pod has it", true);
 }
 
+/* Root's word goes before the image does: without one it was meant for what is gone. */
+static int look_at_vouched(void *arg, int dir_fd, const char *name)
+{
+	struct visit *v = arg;
+	struct used *used = v->search->used;
+	AUTO(image_info_clear) struct image_info info = {};
+	AUTO(free) char *key = vouch_key(name);
+
+	if (!key)
+		return report(v, dir_fd, name, "it is not the store's", false);
+	if (str_eq(name, key) && vouch_load(v->search->store, key, &info, NULL) == -ERR_BAD_INPUT)
+		return report(v, dir_fd, name, "it makes no sense", false);
+	if (used->unknown || strset_has(&used->keys, key))
+		return 0;
+	return report(v, dir_fd, name, "no image has it", false);
+}
+
 static void note(struct store *s, const char *path, int r, int *first, struct err *err)
 {
 	if (r >= 0 || *first)
 		return;
-	*first = err_sys(err, r, "cannot look through '%s/cas/%s'", s->path, path);
+	*first = err_sys(err, r, "cannot look through '%s/%s'", s->path, path);
 }
 
 int leftover_find(const struct leftover_search *search, struct err *err)
 {
 	struct store *s = search->store;
-	struct visit trees = { .search = search, .path = "tree" };
+	struct visit trees = { .search = search, .path = "cas/tree" };
+	struct visit vouched = { .search = search, .path = "vouched" };
 	int tree_fd, first = 0, r;
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		struct visit v = { .search = search, .kind = &kinds[i], .path = kinds[i].path };
+		AUTO(free) char *path = xasprintf("cas/%s", kinds[i].path);
+		struct visit v = { .search = search, .kind = &kinds[i], .path = path };
 
-		r = store_each(s->cas_fd, v.path, v.kind->shape == FLAT ? look_at_file : look_at_directory, &v);
+		r = store_each(s->cas_fd, kinds[i].path, v.kind->shape == FLAT ? look_at_file : look_at_directory, &v);
 		note(s, v.path, r, &first, err);
 	}
+	note(s, vouched.path, vouch_each(s, look_at_vouched, &vouched), &first, err);
 	/* Others than root have none that they may look at. */
 	if (store_tree_dir(s, &tree_fd, NULL) >= 0)
-		note(s, "tree", store_each(tree_fd, ".", look_at_tree, &trees), &first, err);
+		note(s, trees.path, store_each(tree_fd, ".", look_at_tree, &trees), &first, err);
 	return first;
 }
 
@@ -205,7 +226,7 @@ static int sweep_one(void *arg, const struct leftover *l)
 	int r = leftover_remove(w->store, l);
 
 	if (r < 0)
-		log_debug("cannot remove '%s/cas/%s': %s", w->store->path, l->path, err_name(r));
+		log_debug("cannot remove '%s/%s': %s", w->store->path, l->path, err_name(r));
 	if (r < 0 && !w->first)
 		w->first = r;
 	return 0;

@@ -9,7 +9,7 @@
  * Only who holds the exclusive lock may look: what others are adding is named by nobody yet.
  */
 struct leftover {
-	const char *path;	/* below cas, for messages */
+	const char *path;	/* below the data directory, for messages */
 	const char *why;
 	int dir_fd;		/* where it lies … */
 	const char *name;	/* … and what it is called there */

@@ -107,5 +107,5 @@ int store_add_image(struct store *s, int unpack_exe_fd, struct image_info *info,
 		r = keep_manifest(s, key, text, err);
 	if (r >= 0)
 		r = names_add(s, info->name, key, err);
-	return r < 0 ? r : facts_add(s, info, err);
+	return r < 0 ? r : facts_add(s, info, text, strlen(text), err);
 }

@@ -13,6 +13,7 @@
  *   cas/blob/sha256/XX/KEY           a layer of an OCI image as an uncompressed tar, or a document of one
  *   cas/imageManifest/sha512/XX/KEY  the image's manifest in appc's words
  *   cas/image/KEY                    what is known of it (one JSON file; mtime: last used)
+ *   vouched/KEY, vouched/KEY.manifest  the same and its manifest, as root found them who added it (store/vouch.h)
  *   cas/name/NAME/KEY                link to it by name, "/" of the name written as ","
  *   cas/tree/deps-KEY/               its files, ready to be a lower layer: either "rootfs", or "index" (an EROFS
  *                                    image of names and metadata, store/erofs.h), "layers" (keys of the blobs, in
@@ -31,8 +32,10 @@
  * Directories are made as needed, with the modes of inventory 4.7 (root:rkt
  * where the group exists); trees lie below a 0700 directory of root's, so that
  * no setuid file of an image is within reach of a local user. The group rkt may
- * add and remove images, but not vouch for one: verified_by counts only in a
- * file of root's (or of the caller's own).
+ * add and remove images, but not vouch for one to others: what is said below cas
+ * counts only for the user who said it there, what root says in vouched for
+ * everybody. Root speaks last when an image is added, and is silent first when
+ * it is removed.
  */
 struct store;
 
@@ -81,6 +84,7 @@ struct image_info {
 	 * or "accepted" (an OCI image that nobody signed, of a name for which that is accepted). NULL: nobody.
 	 */
 	char *verified_by;
+	bool vouched;			/* all this is root's word, or the caller's own */
 	bool hearsay;			/* another user who is not root says that it was verified: nobody, to us */
 	char *format;			/* "oci"; NULL: an ACI */
 	char *digest;			/* of the OCI manifest, "sha256:…" */
@@ -126,12 +130,20 @@ int store_list_all(struct store *s, struct image_info **ret, size_t *ret_n, char
  */
 void store_measure(struct store *s, struct image_info *list, size_t n);
 
+/* In root's words where root vouches for it. -ERR_BAD_INPUT: there is only one of another user's, or it makes no sense. */
 int store_read_manifest(struct store *s, const struct image_info *i, struct image_manifest *ret, struct err *err);
 int store_read_manifest_text(struct store *s, const struct image_info *i, char **ret, struct err *err);
 int store_open_blob(struct store *s, const struct image_info *i, int *ret_fd, struct err *err);
 
 /* Is what the file holds this ACI? A blob may have rotted, and whoever gets a copy has nothing to compare with. */
 int store_check_blob(int unpack_exe_fd, const struct image_info *info, int fd, struct err *err);
+
+/*
+ * Root reads for itself what an ACI is that somebody else added, and vouches for that from then on: name, labels and
+ * manifest, not that anybody signed it. Fills info. Nothing to do for what root vouches for already, nor for an OCI
+ * image, whose documents are read whenever it is rendered. -ERR_BAD_INPUT: the archive is another's.
+ */
+int store_vouch(struct store *s, int unpack_exe_fd, struct image_info *info, struct err *err);
 
 /* A file without a name below cas/tmp to download into: gone when it is closed. */
 int store_temp_file(struct store *s, int *ret_fd, struct err *err);
@@ -142,7 +154,7 @@ void store_touch(struct store *s, const struct image_info *i);
 
 /*
  * Notes etag, last_modified, max_age and checked of an image of which the server says that it has not changed. Only
- * its owner can: facts that somebody else writes say nothing of who signed it. Failure is not one.
+ * who vouches for it can: facts that somebody else writes say nothing of who signed it. Failure is not one.
  */
 void store_note_unchanged(struct store *s, const struct image_info *i);
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
+#include "store/tar_build.h"
 
 static int make(const char *parent, void **state)
 {
@@ -81,6 +82,28 @@ char *place_put(const struct place *p, const void *data, size_t len, char **ret_
 	if (ret_id)
 		*ret_id = xstrdup(digests.sha512);
 	return digest;
+}
+
+void place_import(const struct place *p, const char *name, const char *verified_by, const char *content,
+		  struct image_info *ret)
+{
+	AUTO(free) char *manifest = xasprintf("{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"%s\","
+					      "\"labels\":[{\"name\":\"version\",\"value\":\"1\"}]}", name);
+	AUTO(import_free) struct import *import = NULL;
+	AUTO(buf_clear) struct buf tar = {};
+	struct import_result result = {};
+	int fd;
+
+	*ret = (struct image_info){ .name = xstrdup(name), .verified_by = xstrdup(verified_by) };
+	label_set(&ret->labels, &ret->n_labels, "version", "1");
+	tar_begin(&tar, manifest);
+	tar_add(&tar, &(struct tar_header){ .name = "rootfs/f", .type = '0', .data = content });
+	tar_end(&tar);
+	assert_int_equal(import_start(p->store, p->unpack_fd, geteuid() == 0, &import, &fd, NULL), 0);
+	assert_int_equal(fd_write_all(fd, tar.data, tar.len), 0);
+	close(fd);
+	assert_int_equal(import_finish(import, &result, NULL), 0);
+	assert_int_equal(import_commit(import, ret, NULL), 0);
 }
 
 int place_add_oci(const struct place *p, const char *name, const struct buf *layers, size_t n, bool render,

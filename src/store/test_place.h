@@ -21,6 +21,10 @@ int place_trees(const struct place *p);		/* in cas/tree, whole or not */
 /* Adds bytes as a blob; the digest as OCI writes it and all of its SHA-512 (NULL: not wanted) are the caller's. */
 char *place_put(const struct place *p, const void *data, size_t len, char **ret_id);
 
+/* An ACI with one file of that content, of version 1, as it would be fetched. ret is the caller's to clear. */
+void place_import(const struct place *p, const char *name, const char *verified_by, const char *content,
+		  struct image_info *ret);
+
 /* An OCI image of these layers. ret is filled also on failure. */
 int place_add_oci(const struct place *p, const char *name, const struct buf *layers, size_t n, bool render,
 		  struct image_info *ret, struct err *err);

@@ -129,7 +129,7 @@ nothing_stored() {
 		key=$(ls "$DATA/cas/name/coreos.com,rkt,stage1-native")
 		key="$key|$(sed 's/.*"tree": *"\([^"]*\)".*/\1/' "$DATA/cas/image/$key")|stage1-native"
 	fi
-	left=$(find "$DATA"/cas/{blob,imageManifest,image} ! -type d -print 2>/dev/null | grep -v -E "$key" | head -n 5)
+	left=$(find "$DATA"/cas/{blob,imageManifest,image} "$DATA/vouched" ! -type d -print 2>/dev/null | grep -v -E "$key" | head -n 5)
 	[ -z "$left" ] || fail "left behind: $left"
 	left=$(find "$DATA"/cas/{tmp,tree,name} -mindepth 1 ! -name .backend -print 2>/dev/null | grep -v -E "$key" | head -n 5)
 	[ -z "$left" ] || fail "left behind: $left"

@@ -1,0 +1,202 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "store/facts.h"
+#include "store/test_place.h"
+#include "store/vouch.h"
+
+/* What root believes of an image, whatever others put below cas. Only root can try. */
+
+static void expect_verified_by_nobody(struct place *p, const char *key)
+{
+	AUTO(image_info_clear) struct image_info read = {};
+
+	assert_int_equal(facts_load(p->store, key, &read, NULL), 0);
+	assert_null(read.verified_by);
+	assert_true(read.hearsay);
+}
+
+#define SIGNER "0123456789abcdef0123456789abcdef01234567"
+
+static void save(struct place *p, const struct image_info *info)
+{
+	assert_int_equal(facts_save(p->store, info, NULL), 0);
+	assert_int_equal(vouch_save(p->store, info, NULL, 0, NULL), 0);
+}
+
+/* An image that was verified, and its file of facts; the caller clears and frees. */
+static struct image_info verified(struct place *p, char **ret_key, char **ret_path)
+{
+	struct image_info info = {};
+
+	place_import(p, "example.com/a", SIGNER, "x", &info);
+	*ret_key = store_key(info.id);
+	*ret_path = xasprintf("image/%s", *ret_key);
+	return info;
+}
+
+static void expect_verified(struct place *p, const char *key, const char *who)
+{
+	AUTO(image_info_clear) struct image_info read = {};
+
+	assert_int_equal(facts_load(p->store, key, &read, NULL), 0);
+	assert_string_equal(read.name, "example.com/a");
+	if (who)
+		assert_string_equal(read.verified_by, who);
+	else
+		assert_null(read.verified_by);
+	assert_int_equal(read.hearsay, !who);
+	assert_int_equal(read.vouched, who != NULL);
+}
+
+/* Whoever may rename there can put any file of root's in place of the facts. */
+static void facts_without_vouching(void **state)
+{
+	struct place *p = *state;
+	AUTO(free) char *key = NULL, *path = NULL;
+	AUTO(image_info_clear) struct image_info info = verified(p, &key, &path);
+
+	expect_verified(p, key, SIGNER);
+	assert_int_equal(vouch_remove(p->store, key, NULL), 0);
+	expect_verified(p, key, NULL);
+	assert_int_equal(fchownat(p->store->cas_fd, path, 12345, (gid_t)-1, 0), 0);
+	expect_verified(p, key, NULL);
+	/* What root says stands, whoever wrote the file. */
+	assert_int_equal(vouch_save(p->store, &info, NULL, 0, NULL), 0);
+	expect_verified(p, key, SIGNER);
+}
+
+static void vouching_is_roots_alone(void **state)
+{
+	struct place *p = *state;
+	AUTO(free) char *key = NULL, *path = NULL, *dir = xasprintf("%s/vouched", p->path), *file = NULL;
+	AUTO(image_info_clear) struct image_info info = verified(p, &key, &path);
+	struct stat st;
+
+	file = xasprintf("%s/%s", dir, key);
+	assert_int_equal(stat(dir, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 02750);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	for (int i = 0; i < 4; i++) {
+		AUTO(store_close) struct store *s = NULL;
+		struct place other = { .path = p->path };
+
+		assert_int_equal(store_open(p->path, STORE_READ, &s, NULL), 0);
+		other.store = s;
+		assert_int_equal(i == 0 ? chmod(dir, 02770) : i == 1 ? chown(dir, 12345, (gid_t)-1) :
+				 i == 2 ? chmod(file, 0660) : chown(file, 12345, (gid_t)-1), 0);
+		expect_verified(&other, key, NULL);
+		assert_int_equal(chmod(dir, 02750) | chown(dir, 0, (gid_t)-1) | chmod(file, 0640), 0);
+	}
+}
+
+/* Nothing but the tree and the time is taken from where others may write. */
+static void facts_that_lie(void **state)
+{
+	struct place *p = *state;
+	AUTO(free) char *key = NULL, *path = NULL;
+	AUTO(image_info_clear) struct image_info info = verified(p, &key, &path), lie = {}, read = {};
+
+	info.depends = true;
+	info.source = xstrdup("https://example.com/a.aci");
+	save(p, &info);
+	lie = image_info_copy(&info);
+	label_set(&lie.labels, &lie.n_labels, "version", "9");
+	lie.depends = false;
+	lie.latest = true;
+	lie.import_time = 1LL << 60;
+	lie.tree = xasprintf("deps-%s", key);
+	free(lie.source);
+	lie.source = xstrdup("https://example.com/b.aci");
+	lie.etag = xstrdup("\"new\"");
+	assert_int_equal(facts_save(p->store, &lie, NULL), 0);
+	assert_int_equal(facts_load(p->store, key, &read, NULL), 0);
+	assert_string_equal(label_get(read.labels, read.n_labels, "version"), "1");
+	assert_true(read.depends && !read.latest && read.import_time == info.import_time && !read.etag);
+	assert_string_equal(read.source, "https://example.com/a.aci");
+	assert_string_equal(read.tree, lie.tree);
+	assert_string_equal(read.verified_by, SIGNER);
+}
+
+/* Put back after the image was removed, they are what anybody might have written. */
+static void facts_put_back(void **state)
+{
+	struct place *p = *state;
+	AUTO(free) char *key = NULL, *path = NULL, *text = NULL;
+	AUTO(image_info_clear) struct image_info info = verified(p, &key, &path);
+	size_t len = 0;
+
+	assert_int_equal(file_read(p->store->cas_fd, path, 1 << 16, &text, &len), 0);
+	assert_int_equal(facts_remove(p->store, key, NULL), 0);
+	assert_int_equal(place_count(p, "vouched"), 0);
+	assert_int_equal(file_write(p->store->cas_fd, path, text, len, 0640), 0);
+	expect_verified(p, key, NULL);
+}
+
+/* What somebody else added root reads itself; before that, its manifest may be any. */
+static void reading_for_oneself(void **state)
+{
+	struct place *p = *state;
+	AUTO(image_info_clear) struct image_info info = {}, found = {}, other = {}, again = {};
+	AUTO(free) char *key = NULL, *other_key = NULL, *path = NULL, *text = NULL, *own = NULL, *words = NULL;
+	AUTO(err_clear) struct err err = {};
+
+	place_import(p, "example.com/a", SIGNER, "x", &info);
+	place_import(p, "example.com/b", SIGNER, "y", &other);
+	key = store_key(info.id);
+	other_key = store_key(other.id);
+	path = store_sharded("imageManifest", key);
+	/* Not rendered, and another image's manifest in place of its own. */
+	free(TAKE(info.tree));
+	assert_int_equal(facts_save(p->store, &info, NULL), 0);
+	assert_int_equal(file_write(p->store->cas_fd, path, "{\"acKind\":1}", 12, 0640), 0);
+	assert_int_equal(facts_load(p->store, key, &found, NULL), 0);
+	assert_int_equal(store_read_manifest_text(p->store, &found, &text, &err), 0);
+	assert_non_null(strstr(text, "example.com/a"));
+	/* As if a member had added it. */
+	assert_int_equal(vouch_remove(p->store, key, NULL), 0);
+	info.depends = true;
+	label_set(&info.labels, &info.n_labels, "version", "9");
+	assert_int_equal(facts_save(p->store, &info, NULL), 0);
+	assert_int_equal(facts_load(p->store, key, &again, NULL), 0);
+	assert_false(again.vouched);
+	assert_int_equal(store_vouch(p->store, p->unpack_fd, &again, &err), 0);
+	assert_true(again.vouched && !again.depends && !again.verified_by);
+	assert_string_equal(label_get(again.labels, again.n_labels, "version"), "1");
+	assert_int_equal(store_read_manifest_text(p->store, &again, &own, &err), 0);
+	assert_string_equal(own, text);
+	expect_verified_by_nobody(p, key);
+	/* One that is called otherwise than its archive is. */
+	assert_int_equal(vouch_remove(p->store, other_key, NULL), 0);
+	free(other.name);
+	other.name = xstrdup("example.com/c");
+	other.vouched = false;
+	assert_int_equal(store_vouch(p->store, p->unpack_fd, &other, &err), -ERR_BAD_INPUT);
+	words = err_text(&err);
+	assert_string_equal(words, "the image 'example.com/c' is not what is known of it: its archive calls it 'example.com/b'");
+}
+
+enum { SKIPPED = 77 };	/* to meson */
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, place_make, place_drop)
+	const struct CMUnitTest tests[] = {
+		TEST(facts_without_vouching), TEST(vouching_is_roots_alone), TEST(facts_that_lie),
+		TEST(facts_put_back), TEST(reading_for_oneself),
+	};
+
+	if (geteuid()) {
+		print_message("only root vouches\n");
+		return SKIPPED;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
