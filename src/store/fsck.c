@@ -294,9 +294,11 @@ static int remove_tree(void *arg, struct err *err)
 	const struct one *o = arg;
 	const struct fsck *q = o->check->q;
 	struct image_info *info = o->info;
-	int r;
+	AUTO(close) int fd = -1;
+	int r = store_open_image_tree(o->check->store, info, &fd, NULL);
 
-	if (is_there(o->check->store, info->tree) && q->in_use && q->in_use(q->in_use_arg, info->tree))
+	/* Another image's tree stays, whoever stands on it. */
+	if (r != -ERR_BAD_INPUT && is_there(o->check->store, info->tree) && q->in_use && q->in_use(q->in_use_arg, info->tree))
 		return err_set(err, -EBUSY, "a pod stands on it: remove the pod first");
 	r = store_remove_tree(o->check->store, info->tree, info, err);
 	if (r < 0)

@@ -40,10 +40,35 @@ static void drop_blobs(struct store *s, const struct image_info *info, bool *lef
 			drop_sharded(s, "blob", *key, left);
 }
 
+/* What is known of an image may be anybody's word, and then so is which tree it has. */
+static bool names_another_tree(struct store *s, const struct image_info *info)
+{
+	AUTO(close) int fd = -1;
+
+	return store_open_image_tree(s, info, &fd, NULL) == -ERR_BAD_INPUT;
+}
+
+/* What stays is told. */
+static void drop_tree(struct store *s, const struct image_info *info, bool (*in_use)(void *arg, const char *tree),
+		      void *arg, bool *left)
+{
+	AUTO(err_clear) struct err err = {};
+	AUTO(free) char *words = NULL;
+
+	if (names_another_tree(s, info))
+		return;
+	if (in_use && in_use(arg, info->tree)) {
+		*left = true;
+	} else if (tree_drop(s, info->tree, &err) < 0) {
+		words = err_text(&err);
+		log_debug("%s", words);		/* the group rkt may remove images, but no trees */
+		*left = true;
+	}
+}
+
 int store_forget(struct store *s, const struct image_info *info, bool (*in_use)(void *arg, const char *tree),
 		 void *arg, bool *ret_left, struct err *err)
 {
-	AUTO(err_clear) struct err tree_err = {};
 	AUTO(free) char *key = store_key(info->id);
 	bool left = false;
 	int r;
@@ -54,14 +79,8 @@ int store_forget(struct store *s, const struct image_info *info, bool (*in_use)(
 	r = facts_remove(s, key, err);
 	if (r >= 0) {
 		left |= names_remove(s, info->name, key) < 0;
-		if (info->tree && in_use && in_use(arg, info->tree)) {
-			left = true;
-		} else if (info->tree && tree_drop(s, info->tree, &tree_err) < 0) {
-			AUTO(free) char *words = err_text(&tree_err);
-
-			log_debug("%s", words);	/* the group rkt may remove images, but no trees */
-			left = true;
-		}
+		if (info->tree)
+			drop_tree(s, info, in_use, arg, &left);
 		drop_sharded(s, "imageManifest", key, &left);
 	}
 	store_unlock_exclusive(s);
@@ -124,14 +143,16 @@ static int disown(struct store *s, const struct image_info *owner, struct err *e
 
 int store_remove_tree(struct store *s, const char *tree, const struct image_info *owner, struct err *err)
 {
+	bool another;
 	int r;
 
 	r = store_lock_exclusive(s, err);
 	if (r < 0)
 		return r;
+	another = owner && names_another_tree(s, owner);
 	if (owner)
 		r = disown(s, owner, err);
-	if (r >= 0)
+	if (r >= 0 && !another)
 		r = tree_drop(s, tree, err);
 	store_unlock_exclusive(s);
 	return r;

@@ -340,7 +340,7 @@ int store_verify_tree(struct store *s, int unpack_exe_fd, const struct image_inf
 		      const struct tree_layer *layers, size_t n_layers, int tree_fd, struct err *err);
 
 /*
- * Removes an image. Its tree goes too unless in_use(arg, tree) says that a pod
+ * Removes an image. Its own tree goes too unless in_use(arg, tree) says that a pod
  * still stands on it; then *ret_left is set and the tree goes with a later
  * sweep. Takes the exclusive lock.
  */
@@ -356,7 +356,8 @@ int store_list_trees(struct store *s, char ***ret, struct err *err);
 
 /*
  * Removes a tree, which the caller knows to be unused. owner: the image that
- * names it, which then is not rendered; NULL: none does. Takes the exclusive lock.
+ * names it, which then is not rendered; NULL: none does. If it is another
+ * image's in truth, it stays. Takes the exclusive lock.
  */
 int store_remove_tree(struct store *s, const char *tree, const struct image_info *owner, struct err *err);
 

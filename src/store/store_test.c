@@ -324,6 +324,38 @@ static void import_image(void **state)
 	assert_string_equal(again.verified_by, "0123456789abcdef0123456789abcdef01234567");
 }
 
+/* Whose a tree is, the tree says: who names another's does not take it along. */
+static void another_images_tree(void **state)
+{
+	struct place *p = *state;
+	AUTO(image_info_clear) struct image_info a = {}, b = {}, found = {};
+	AUTO(free) char *key = NULL;
+	AUTO(close) int fd = -1;
+	bool left = true;
+
+	if (geteuid())
+		skip();
+	assert_int_equal(add_image(p, "example.com/a", NULL, "x", true, &a, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		image_info_clear(&b);
+		assert_int_equal(add_image(p, "example.com/b", NULL, "y", true, &b, NULL), 0);
+		free(b.tree);
+		b.tree = xstrdup(a.tree);
+		assert_int_equal(facts_save(p->store, &b, NULL), 0);
+		if (i == 0)
+			assert_int_equal(store_forget(p->store, &b, NULL, NULL, &left, NULL), 0);
+		else
+			assert_int_equal(store_remove_tree(p->store, b.tree, &b, NULL), 0);
+		assert_false(i == 0 && left);
+		assert_int_equal(store_open_image_tree(p->store, &a, &fd, NULL), 0);
+		close_auto(&fd);
+		fd = -1;
+	}
+	key = store_key(b.id);
+	assert_int_equal(facts_load(p->store, key, &found, NULL), 0);
+	assert_null(found.tree);
+}
+
 static void import_given_up(void **state)
 {
 	struct place *p = *state;
@@ -596,7 +628,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(layout), TEST(facts_round), TEST(unchanged), TEST(bad_facts),
 		TEST(find_by_id),
-		TEST(find_by_name), TEST(find_by_words), TEST(many), TEST(import_image), TEST(import_given_up),
+		TEST(find_by_name), TEST(find_by_words), TEST(many), TEST(import_image), TEST(import_given_up), TEST(another_images_tree),
 		TEST(remove_image), TEST(sweep), TEST(render_and_verify), TEST(group_may_not_exchange_trees),
 		TEST(locks), TEST(locks_without_timer),
 	};
