@@ -362,6 +362,52 @@ test_member_fetches_oci() {
 	ok "$T/member" image rm localhost_5000/shell
 }
 
+# manifest_of LAYOUT: the file with the manifest of a layout's one image.
+manifest_of() { echo "$1/blobs/sha256/$(sed 's/.*"digest": *"sha256:\([0-9a-f]*\)".*/\1/' "$1/index.json")"; }
+
+# Which image has a digest is not a member's to say, whatever it says of where an image came from.
+test_digest_is_what_it_names() {
+	local key digest wanted
+
+	the_group
+	shell_oci "$T/one" >/dev/null
+	oci "$T/two" >/dev/null <<-END
+		image latest
+		layer
+		dir bin
+		dir dev
+		dir proc
+		dir sys
+		dir tmp
+		dir etc
+		file etc/passwd text='root:x:0:0:root:/:/bin/sh\n'
+		file bin/sh copy=$FIX/bin/busybox mode=0755
+	END
+	registry 5000
+	push "$T/one:latest" one
+	push "$T/two:latest" two
+	have probe
+	ok "$T/member" --insecure-options=image fetch --full "docker://$registry/one"
+	key=${out:0:71}
+	# Rendered, so that nothing of it is looked at again.
+	ok rkt --insecure-options=image run --pull-policy=never --net=none "docker://$registry/one" --exec=/bin/true
+	digest=$(sha256sum "$(manifest_of "$T/two")" | cut -d' ' -f1)
+	wanted=sha512-$(sha512sum "$(manifest_of "$T/two")" | cut -d' ' -f1)
+	for lie in 's/"digest":"[^"]*"/"digest":"sha256:'"$digest"'"/' 's,"source":"[^"]*","source":"docker://'"$registry/two@sha256:$digest"'",'; do
+		as_member "cp image/$key tmp/lie && sed -i '$lie' tmp/lie && chmod 0640 tmp/lie && mv -f tmp/lie image/$key"
+		refused '.' rkt --insecure-options=image run --pull-policy=never --net=none \
+			"docker://$registry/two@sha256:$digest" --exec=/bin/true
+		refused 'sha256|image' rkt --insecure-options=image run --pull-policy=never --net=none "sha256:$digest" --exec=/bin/true
+	done
+	ok rkt --insecure-options=image fetch --full "docker://$registry/two@sha256:$digest"
+	equal "$wanted" "$out" "the image that has the digest"
+	# What root fetched itself by a digest needs no registry.
+	as_member "rm -f image/$key"
+	forget_requests
+	ok rkt --insecure-options=image run --net=none "docker://$registry/two@sha256:$digest" --exec=/bin/sh -- -c true
+	equal "" "$(registry_requests)" "what root asked the registry for"
+}
+
 test_changed_layer_is_not_run() {
 	the_group
 	shell_oci "$T/layout" >/dev/null

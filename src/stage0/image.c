@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/log.h"
+#include "image/helper.h"
 #include "os/mount.h"
 #include "stage1_id.h"
 
@@ -86,9 +88,34 @@ int image_find_name(const struct engine *e, struct store *store, const char *nam
 
 static bool is_refusal(int r) { return r == -ERR_NO_SIGNATURE || r == -ERR_BAD_SIGNATURE; }
 
-/* The newest image that came from this URL and may be used. */
-static int find_source(const struct engine *e, struct store *store, const char *url, struct image_info *ret,
-		       struct err *err)
+/*
+ * Has it that digest in truth? Whoever vouches for it got it by that very reference, from which registry and index it
+ * may have come; of others the digest alone counts, if the image's ID is that of the document that has it.
+ */
+static bool has_digest(const struct engine *e, struct store *store, const struct image_info *image, const char *digest)
+{
+	AUTO(close) int unpack_fd = -1;
+	AUTO(err_clear) struct err err = {};
+	int r = 0;
+
+	if (image->vouched)
+		return true;
+	if (!str_eq(image->digest, digest))
+		return false;
+	r = helper_open(e->libexec_dir, "rkt-unpack", &unpack_fd, &err);
+	if (r >= 0)
+		r = store_check_digest(store, unpack_fd, image, &err);
+	if (r < 0) {
+		AUTO(free) char *words = err_text(&err);
+
+		log_debug("image: %s", words);
+	}
+	return r >= 0;
+}
+
+/* The newest image that came from this URL and may be used. digest: what the URL names besides; NULL: a tag or nothing. */
+static int find_source(const struct engine *e, struct store *store, const char *url, const char *digest,
+		       struct image_info *ret, struct err *err)
 {
 	struct candidates c = { .e = e, .refused = err };
 	struct image_info *list = NULL, *best = NULL;
@@ -100,6 +127,8 @@ static int find_source(const struct engine *e, struct store *store, const char *
 		return r;
 	for (size_t i = 0; i < n; i++) {
 		if (!str_eq(list[i].source, url) || !accept_verified(&c, &list[i]))
+			continue;
+		if (digest && !has_digest(e, store, &list[i], digest))
 			continue;
 		if (!best || list[i].import_time > best->import_time)
 			best = &list[i];
@@ -169,7 +198,7 @@ static int find_stored(void *arg, struct image_info *ret)
 	int r;
 
 	if (ref->kind == REFERENCE_URL)
-		return find_source(w->e, w->store, ref->url, ret, &err);
+		return find_source(w->e, w->store, ref->url, NULL, ret, &err);
 	if (ref->kind != REFERENCE_NAME)
 		return -ERR_NOT_FOUND;
 	r = image_find_name(w->e, w->store, ref->name, ref->labels, ref->n_labels, ret, &err);
@@ -204,6 +233,10 @@ static int obtain_hash(struct wanted *w, struct image_info *ret, struct err *err
 
 	if (r < 0)
 		return err_wrap(err, r, "could not resolve image \"%s\"", w->ref.text);
+	/* By the digest that somebody else says it has. */
+	if (str_starts(w->ref.hash, "sha256") && !has_digest(w->e, w->store, ret, ret->digest))
+		return err_set(err, -ERR_BAD_INPUT, "the image \"%s\" has not the digest that is known of it: remove it",
+			       ret->id);
 	return image_check_verified(w->e, ret, err);
 }
 
@@ -264,7 +297,7 @@ static int obtain_url(struct wanted *w, struct image_info *ret, struct err *err)
 	int r = -ERR_NOT_FOUND;
 
 	if (w->policy != PULL_UPDATE)
-		r = find_source(w->e, w->store, w->ref.url, ret, err);
+		r = find_source(w->e, w->store, w->ref.url, NULL, ret, err);
 	if (r == -ERR_NOT_FOUND && w->policy != PULL_NEVER)
 		log_debug("image: remote fetching from URL \"%s\"", w->ref.url);
 	return follow_policy(w, "image from URL", r, ret, err);
@@ -277,7 +310,7 @@ static int obtain_registry(struct wanted *w, struct image_info *ret, struct err 
 	int r = -ERR_NOT_FOUND;
 
 	if (w->policy != PULL_UPDATE || (w->ref.digest && !w->signature))
-		r = find_source(w->e, w->store, source, ret, err);
+		r = find_source(w->e, w->store, source, w->ref.digest, ret, err);
 	if (r >= 0 && w->ref.digest)
 		return 0;
 	return follow_policy(w, "docker image from URL", r, ret, err);

@@ -22,6 +22,8 @@
 #define TRUSTED "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define PREFIXED "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define COSIGN	"cosign-dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+#define ZEROS_62 "00000000000000000000000000000000000000000000000000000000000000"
+#define ZEROS	"00" ZEROS_62
 #define STRANGE "cccccccccccccccccccccccccccccccccccccccc"
 
 /* --- in place of rkt-fetch --- */
@@ -245,6 +247,36 @@ static void test_named_signature(void **state)
 	AUTO(image_info_clear) struct image_info info = {};
 	assert_int_equal(image_obtain(&p->engine, p->store, docker, NULL, PULL_UPDATE, &info, NULL), 0);
 	assert_int_equal(info.id[7], '7');
+}
+
+/* A digest says which image it is; that one came from there by that name is what somebody says. */
+static void test_digest_of_others(void **state)
+{
+	static const char reference[] = "docker://localhost:5000/x@sha256:" ZEROS, key[] = "sha512-77" ZEROS_62;
+	struct place *p = *state;
+	struct image_info info = {
+		.id = xcalloc(1, IMAGE_ID_LEN + 1), .name = xstrdup("localhost_5000/x"), .format = xstrdup("oci"),
+		.source = xstrdup(reference), .config_digest = xstrdup("sha256:" ZEROS), .import_time = 1,
+	};
+
+	memcpy(info.id, key, IMAGE_KEY_LEN);
+	memset(info.id + IMAGE_KEY_LEN, '0', IMAGE_ID_LEN - IMAGE_KEY_LEN);
+	p->engine.insecure = INSECURE_IMAGE;
+	for (int i = 0; i < 3 && !geteuid(); i++) {
+		AUTO(image_info_clear) struct image_info found = {};
+		int calls = fetched.calls;
+
+		/* Another digest; the digest itself, of a document that is not there; what root noted. */
+		free(info.digest);
+		info.digest = xstrdup(i == 1 ? "sha256:" ZEROS : "sha256:11" ZEROS_62);
+		assert_int_equal(facts_save(p->store, &info, NULL), 0);
+		if (i == 2)
+			assert_int_equal(vouch_save(p->store, &info, NULL, 0, NULL), 0);
+		assert_int_equal(image_obtain(&p->engine, p->store, reference, NULL, PULL_NEW, &found, NULL), 0);
+		assert_int_equal(fetched.calls - calls, i < 2);
+		assert_int_equal(str_starts(found.id, key), i == 2);
+	}
+	image_info_clear(&info);
 }
 
 static void test_fetch_is_told(void **state)
@@ -509,6 +541,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_PLACE(test_matrix),
 		IN_PLACE(test_named_signature),
+		IN_PLACE(test_digest_of_others),
 		IN_PLACE(test_fetch_is_told),
 		IN_PLACE(test_refused_and_unreachable),
 		IN_PLACE(test_word_of_others),

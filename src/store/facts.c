@@ -23,7 +23,7 @@ static void replace(struct image_info *said, struct image_info *by)
 	by->last_used = said->last_used;
 	by->hearsay = said->verified_by && !by->verified_by;
 	/* Of what root only read, not fetched (store_vouch()), others may say where it came from. */
-	if (!by->verified_by)
+	if (!by->verified_by && !by->format)
 		take_text(&by->source, &said->source);
 	image_info_clear(said);
 	*said = *by;

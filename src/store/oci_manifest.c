@@ -109,6 +109,20 @@ int oci_manifest_make(struct store *s, int unpack_exe_fd, const struct image_inf
 	return r < 0 ? err_wrap(err, r, "the image '%s' is not what is known of it", info->name) : 0;
 }
 
+int store_check_digest(struct store *s, int unpack_exe_fd, const struct image_info *i, struct err *err)
+{
+	AUTO(free) char *text = NULL;
+	size_t len = 0;
+	int r;
+
+	if (i->vouched)
+		return 0;
+	if (!i->digest)
+		return err_set(err, -ERR_BAD_INPUT, "the image '%s' has no digest", i->name);
+	r = read_document(s, unpack_exe_fd, i->digest, i->id, &text, &len, err);
+	return r < 0 ? err_wrap(err, r, "the image '%s' is not what is known of it", i->name) : 0;
+}
+
 int oci_manifest_text(struct store *s, int unpack_exe_fd, const struct image_info *info, char **ret, struct err *err)
 {
 	AUTO(image_manifest_clear) struct image_manifest m = {};

@@ -145,6 +145,12 @@ int store_check_blob(int unpack_exe_fd, const struct image_info *info, int fd, s
  */
 int store_vouch(struct store *s, int unpack_exe_fd, struct image_info *info, struct err *err);
 
+/*
+ * Is the image that of the OCI manifest whose digest it is said to have? Root knows without looking what it vouches
+ * for. -ERR_BAD_INPUT: it is not. -ERR_NOT_FOUND: there is no such manifest.
+ */
+int store_check_digest(struct store *s, int unpack_exe_fd, const struct image_info *i, struct err *err);
+
 /* A file without a name below cas/tmp to download into: gone when it is closed. */
 int store_temp_file(struct store *s, int *ret_fd, struct err *err);
 
