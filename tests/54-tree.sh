@@ -178,3 +178,28 @@ test_fetch_again_while_running() {
 	ok rkt image gc --grace-period=0s
 	equal '' "$(find "$DATA/cas/tree" -name 'work.*')" "left"
 }
+
+# A blob that is not the one any more that the tree has: the tree is made anew, and a pod keeps the files that it runs on.
+test_tree_replaced_while_running() {
+	local blob
+
+	need_index
+	blob=$(find "$DATA/cas/blob/sha512" -type f)
+	cp "$DATA/cas/tree/.backend" "$T/backend"
+	sed -i 's/erofs (.*)$/tree/' "$DATA/cas/tree/.backend"
+	pod_start example.com/shell --exec=/bin/sleep -- 100
+	cp "$T/backend" "$DATA/cas/tree/.backend"
+	cp "$blob" "$T/other"
+	mv "$T/other" "$blob"
+	ok rkt fetch --pull-policy=update "$FIX/shell.aci"
+	equal "$(stat -c %i "$blob")" "$(stat -c %i "$(tree_of example.com/shell)/0")" "the tree's archive"
+	ok rkt enter "$pod" /bin/cat /etc/passwd
+	says '^root:'
+	ok rkt image gc
+	ok rkt enter "$pod" /bin/cat /etc/passwd
+	ok rkt stop --force "$pod"
+	pod_end
+	ok rkt gc --grace-period=0s
+	equal '' "$(find "$DATA/cas/tree" -name 'work.*' -o -name 'old.*')" "left"
+	ok rkt run --net=none example.com/shell --exec=/bin/true
+}

@@ -99,6 +99,16 @@ static int render_it(struct place *p)
 	return r < 0 ? r : store_render(store, p->unpack_fd, &info, NULL, 0, NULL);
 }
 
+/* In place of the tree that is there. */
+static int render_again(struct place *p)
+{
+	AUTO(image_info_clear) struct image_info info = {};
+	AUTO(store_close) struct store *store = NULL;
+	int r = find_it(p, &store, &info);
+
+	return r < 0 ? r : store_render(store, p->unpack_fd, &info, NULL, 0, NULL);
+}
+
 static int add_files(struct place *p)
 {
 	AUTO(image_info_clear) struct image_info info = {};
@@ -234,6 +244,10 @@ static void while_rendering(void **state)
 		assert_int_equal(dir_make(AT_FDCWD, trees, 0700), 0);
 		crash(p, points[i], render_it);
 		assert_int_equal(render_it(p), 0);
+		assert_true(check(p));
+		crash(p, "tree-exchange", render_again);
+		assert_true(check(p));
+		assert_int_equal(render_again(p), 0);
 		assert_true(check(p));
 		if (applies(p, "files-rename")) {
 			crash(p, "files-rename", add_files);

@@ -174,6 +174,13 @@ bool store_blob_valid(const char *name)
 	return false;
 }
 
+const char *store_tree_replaced(const char *name)
+{
+	const char *tree = str_starts(name, "old.") ? strrchr(name, '.') + 1 : NULL;
+
+	return tree && store_tree_valid(tree) ? tree : NULL;
+}
+
 bool store_tree_valid(const char *name)
 {
 	return str_starts(name, tree_prefix) && store_key_valid(name + strlen(tree_prefix));

@@ -45,6 +45,7 @@ char *store_key(const char *id);
 bool store_key_valid(const char *name);		/* of an image: "sha512-" and 64 lower-case hex digits, no more */
 bool store_blob_valid(const char *name);	/* the same, also with "sha256-" */
 bool store_tree_valid(const char *name);	/* "deps-sha512-" and 64 of them */
+const char *store_tree_replaced(const char *name);	/* of "old.RANDOM.TREE", which another took the place of: TREE */
 
 /* "blob/sha512/XX/KEY" and its directory, below cas; the caller frees it. */
 char *store_sharded(const char *kind, const char *key);

@@ -133,17 +133,24 @@ static int look_at_directory(void *arg, int dir_fd, const char *name)
 	return 0;
 }
 
+static bool has_pod(const struct visit *v, const char *tree)
+{
+	return v->search->in_use && v->search->in_use(v->search->in_use_arg, tree);
+}
+
 static int look_at_tree(void *arg, int dir_fd, const char *name)
 {
 	struct visit *v = arg;
 	struct used *used = v->search->used;
+	const char *replaced = store_tree_replaced(name);
 
 	if (str_eq(name, BACKEND_FILE))
 		return 0;
+	if (replaced)
+		return has_pod(v, replaced) ? 0 : report(v, dir_fd, name, "another is in its place, and no pod has it", false);
 	if (!store_tree_valid(name))
 		return temp_abandoned(dir_fd, name) ? report(v, dir_fd, name, "nobody is working on it", false) : 0;
-	if (used->unknown || strset_has(&used->trees, name) ||
-	    (v->search->in_use && v->search->in_use(v->search->in_use_arg, name)))
+	if (used->unknown || strset_has(&used->trees, name) || has_pod(v, name))
 		return 0;
 	return report(v, dir_fd, name, "no image and no pod has it", true);
 }

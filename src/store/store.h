@@ -19,7 +19,7 @@
  *                                    image of names and metadata, store/erofs.h), "layers" (keys of the blobs, in
  *                                    the order of the index's devices, one a line) and links 0, 1, … to those blobs;
  *                                    manifest; image (whose it is); rendered (it is whole); work.* is being made
- *                                    or removed
+ *                                    or removed; old.*.deps-KEY was replaced while a pod may have stood on it
  *   cas/tmp/                         work in progress; every entry is flocked by whoever works on it
  *   cas/tmp/part-UID/                downloads to go on with (store/partial.h), of one user and that one's alone
  *   cas/lock                         flock: shared while using or adding images, exclusive to remove

@@ -119,7 +119,27 @@ int temp_tree_mark(struct temp_tree *t, const char *key, struct err *err)
 	return r < 0 ? err_sys(err, r, "cannot finish the tree of the image '%s'", key) : 0;
 }
 
-/* Puts our tree in place; what it replaces, if anything, has our temporary name then. */
+/*
+ * A pod that stands on the old one, or is about to, knows it by the name that it had. So it stays, called after that
+ * one, until a sweep finds no such pod. It has that name already should we die in between.
+ */
+static int exchange_whole(int tree_fd, struct temp_tree *t, const char *tree)
+{
+	AUTO(free) char *random = name_random("old");
+	AUTO(free) char *old = xasprintf("%s.%s", random, tree);
+
+	if (renameat2(tree_fd, t->name, tree_fd, old, RENAME_NOREPLACE) < 0)
+		return -errno;
+	free(t->name);
+	t->name = TAKE(old);
+	crash_at("tree-exchange");
+	if (renameat2(tree_fd, t->name, tree_fd, tree, RENAME_EXCHANGE) < 0)
+		return -errno;
+	free(TAKE(t->name));
+	return 0;
+}
+
+/* Puts our tree in place, or leaves it its temporary name, which then is also that of what is to be removed. */
 static int exchange_tree(int tree_fd, struct temp_tree *t, const char *tree, enum temp_replace replace)
 {
 	AUTO(free) char *mark = xasprintf("%s/rendered", tree);
@@ -131,8 +151,8 @@ static int exchange_tree(int tree_fd, struct temp_tree *t, const char *tree, enu
 	if (errno != EEXIST)
 		return -errno;
 	/* One without the mark is no tree, whoever put it there. */
-	if (replace == TEMP_KEEP_OLD && faccessat(tree_fd, mark, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
+	if (faccessat(tree_fd, mark, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return replace == TEMP_KEEP_OLD ? 0 : exchange_whole(tree_fd, t, tree);
 	return renameat2(tree_fd, t->name, tree_fd, tree, RENAME_EXCHANGE) < 0 ? -errno : 0;
 }
 

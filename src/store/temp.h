@@ -32,8 +32,8 @@ int temp_tree_make(struct store *s, struct temp_tree *ret, struct err *err);
 int temp_tree_mark(struct temp_tree *t, const char *key, struct err *err);
 
 /*
- * Gives it its name. replace: in place of a tree that is there, which goes;
- * otherwise that one stays and ours goes.
+ * Gives it its name. replace: in place of a tree that is there, which goes with
+ * a sweep once no pod stands on it; otherwise that one stays and ours goes.
  */
 enum temp_replace { TEMP_KEEP_OLD, TEMP_REPLACE };
 int temp_tree_publish(struct store *s, struct temp_tree *t, const char *tree, enum temp_replace replace,

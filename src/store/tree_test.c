@@ -161,11 +161,14 @@ static void aci_index(void **state)
 }
 
 /* Fetched again: on disk it is still there once, also when it rotted meanwhile. */
+static bool is_tree(void *arg, const char *tree) { return str_eq(tree, arg); }
+
 static void added_again(void **state)
 {
+	static char other[] = "deps-sha512-0000000000000000000000000000000000000000000000000000000000000000";
 	struct place *p = *state;
 	AUTO(image_info_clear) struct image_info info = {}, again = {}, cured = {};
-	AUTO(close) int tree_fd = -1, root_fd = -1, blob_fd = -1;
+	AUTO(close) int tree_fd = -1, root_fd = -1, blob_fd = -1, old_fd = -1;
 	AUTO(err_clear) struct err err = {};
 	struct stat first, st;
 
@@ -180,7 +183,7 @@ static void added_again(void **state)
 	assert_true(st.st_ino == first.st_ino && st.st_nlink == 2);
 	tree_fd = open_tree(p, &again);
 	damage(tree_fd, "0", 2 * 512);
-	close(TAKE_FD(tree_fd));
+	old_fd = TAKE_FD(tree_fd);
 	add_aci(p, "contents", &cured);
 	tree_fd = open_tree(p, &cured);
 	root_fd = mount_tree(tree_fd);
@@ -189,8 +192,20 @@ static void added_again(void **state)
 	assert_int_equal(store_open_blob(p->store, &cured, &blob_fd, &err), 0);
 	assert_int_equal(fstat(blob_fd, &st), 0);
 	assert_true(st.st_ino != first.st_ino && st.st_nlink == 2);
-	assert_int_equal(place_trees(p), 1);
 	assert_int_equal(store_verify(p->store, p->unpack_fd, &cured, NULL, 0, NULL, &err), 0);
+	/* The old one, which somebody has open, is all there until no pod has a tree of that name. */
+	assert_int_equal(place_trees(p), 2);
+	assert_int_equal(store_lock_exclusive(p->store, &err), 0);
+	assert_int_equal(store_sweep(p->store, is_tree, cured.tree, &err), 0);
+	assert_int_equal(place_trees(p), 2);
+	assert_int_equal(faccessat(old_fd, "rendered", F_OK, 0), 0);
+	assert_int_equal(faccessat(old_fd, "0", F_OK, 0), 0);
+	assert_int_equal(store_sweep(p->store, is_tree, other, &err), 0);
+	store_unlock_exclusive(p->store);
+	assert_int_equal(place_trees(p), 1);
+	assert_int_equal(faccessat(old_fd, "rendered", F_OK, 0), -1);
+	close(TAKE_FD(tree_fd));
+	tree_fd = open_tree(p, &cured);
 }
 
 static void oci_index(void **state)
@@ -273,7 +288,8 @@ static void either_way(void **state)
 	close(TAKE_FD(files_fd));
 	files_fd = open_tree(p, &info);
 	assert_true(store_tree_is_mounted(files_fd, &sealed));
-	assert_int_equal(place_trees(p), 1);
+	/* Those in whose place it is, too. */
+	assert_int_equal(place_trees(p), 3);
 }
 
 static void damaged(void **state)
