@@ -119,6 +119,37 @@ test_listing_and_removing() {
 	[ -z "$(find "$CONFIG" -type f)" ] || fail "something is left"
 }
 
+# A key may be taken out of use further down: then the answer is about the name that is asked for.
+test_listing_what_counts_for_a_name() {
+	local below=$CONFIG/trustedkeys/cosign.d/prefix.d/quay.io/org
+
+	cosign_key a
+	ok rkt trust --skip-fingerprint-review --root "$T/a.pub"
+	ok rkt trust --skip-fingerprint-review --prefix=quay.io "$T/a.pub"
+	mkdir -p "$below"
+	touch "$below/$key.PEM"
+	ok rkt trust --list --prefix=quay.io/org/app
+	never_says '[[:space:]]trusted[[:space:]]'
+	says "^quay\.io[[:space:]]+cosign[[:space:]]+masked[[:space:]]"
+	says "^quay\.io/org[[:space:]]+cosign[[:space:]]+mask[[:space:]]"
+	ok rkt trust --list --format=json --prefix=quay.io/org/app
+	never_says '"trusted"'
+	for name in quay.io quay.io/other; do
+		ok rkt trust --list --prefix=$name
+		says "^quay\.io[[:space:]]+cosign[[:space:]]+trusted[[:space:]]"
+		never_says 'mask'
+	done
+	ok rkt trust --list
+	says "^quay\.io[[:space:]]+cosign[[:space:]]+trusted[[:space:]]"
+	# Nor is what is masked told to be left.
+	ok rkt trust --remove --prefix=quay.io "$key"
+	complains "it is still trusted there by '.*/root\.d/"
+	equal 1 "$(grep -c 'still trusted' "$T/err")" "the number of places"
+	ok rkt trust --skip-fingerprint-review --prefix=quay.io "$T/a.pub"
+	ok rkt trust --remove --root "$key"
+	equal '' "$err" "what is told of a key that counts for a prefix, where root keys are spoken of,"
+}
+
 # What the vendor trusts is taken out of use by an empty file.
 test_removing_what_is_the_vendors() {
 	cosign_key a

@@ -89,15 +89,23 @@ static const char *const kind_names[TRUST_KINDS] = {
 	[TRUST_OPENPGP] = "openpgp", [TRUST_COSIGN] = "cosign", [TRUST_UNSIGNED] = "unsigned",
 };
 
-/* What is not empty counts unless an empty file elsewhere takes it away from the whole prefix. */
-static const char *state_of(const struct engine *e, const struct keystore_entry *k)
+static bool trusts(const struct engine *e, const struct keystore_entry *k, const char *name)
+{
+	return keystore_trusts(e->system_config, e->local_config, name, k->fingerprint);
+}
+
+/*
+ * What is not empty counts unless an empty file takes it away: elsewhere for its own prefix, or further down for the
+ * name that is asked about (NULL: none is).
+ */
+static const char *state_of(const struct engine *e, const struct keystore_entry *k, const char *name)
 {
 	if (k->empty)
 		return "mask";
-	return keystore_trusts(e->system_config, e->local_config, k->prefix, k->fingerprint) ? "trusted" : "masked";
+	return trusts(e, k, k->prefix) && (!name || trusts(e, k, name)) ? "trusted" : "masked";
 }
 
-static bool counts_for(const struct keystore_entry *k, const char *name)
+static bool concerns(const struct keystore_entry *k, const char *name)
 {
 	return !name || !k->prefix || path_has_prefix(name, k->prefix);
 }
@@ -107,7 +115,7 @@ struct listing {
 	const struct engine *engine;
 	const struct keystore_entry *entries;
 	size_t n;
-	const char *name;	/* only what counts for it; NULL: all */
+	const char *name;	/* only what is said about it, and whether it counts for it; NULL: all */
 };
 
 static char *list_table(const struct listing *l)
@@ -122,12 +130,12 @@ static char *list_table(const struct listing *l)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct keystore_entry *k = &l->entries[i];
 
-		if (!counts_for(k, l->name))
+		if (!concerns(k, l->name))
 			continue;
 		table_row(&t);
 		table_cell(&t, k->prefix ?: "(any)");
 		table_cell(&t, kind_names[k->kind]);
-		table_cell(&t, state_of(l->engine, k));
+		table_cell(&t, state_of(l->engine, k, l->name));
 		table_cell(&t, k->fingerprint);
 		table_cell(&t, k->path);
 	}
@@ -145,13 +153,13 @@ static char *list_json(const struct listing *l, enum format format)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct keystore_entry *k = &l->entries[i];
 
-		if (!counts_for(k, l->name))
+		if (!concerns(k, l->name))
 			continue;
 		json_open_object(w, NULL);
 		if (k->prefix)
 			json_write_text(w, "prefix", k->prefix);
 		json_write_text(w, "kind", kind_names[k->kind]);
-		json_write_text(w, "state", state_of(l->engine, k));
+		json_write_text(w, "state", state_of(l->engine, k, l->name));
 		json_write_text(w, "key", k->fingerprint);
 		json_write_text(w, "file", k->path);
 		json_close(w);
@@ -206,7 +214,8 @@ static void tell_what_is_left(const struct request *q, const char *fingerprint)
 	    keystore_list(e->system_config, e->local_config, &entries, &n, NULL) < 0)
 		return;
 	for (size_t i = 0; i < n; i++)
-		if (str_eq(entries[i].fingerprint, fingerprint) && counts_for(&entries[i], q->prefix) && !entries[i].empty)
+		if (str_eq(entries[i].fingerprint, fingerprint) && concerns(&entries[i], q->prefix) &&
+		    str_eq(state_of(e, &entries[i], q->prefix), "trusted"))
 			log_warn("it is still trusted there by '%s'", entries[i].path);
 	keystore_entries_free(entries, n);
 }
