@@ -56,7 +56,16 @@ test_prefixes() {
 	ok rkt trust --skip-fingerprint-review --prefix=docker.io/library "$T/a.pub"
 	says 'for prefix "registry-1\.docker\.io/library"'
 	ok rkt trust --skip-fingerprint-review --prefix=localhost:5000/my__app "$T/a.pub"
-	says 'for prefix "localhost_5000/my_app"'
+	says 'for prefix "localhost_5000/my~2_app"'
+	# A user's images are below one name, those of Docker's own library below two.
+	for prefix in docker.io docker.io/library docker.io/library/busybox docker.io/user/app quay.io/busybox docker.iox/busybox; do
+		ok rkt trust --skip-fingerprint-review --prefix=$prefix "$T/a.pub"
+		if grep -q 'Docker Hub' "$T/err"; then fail "there is nothing to tell of $prefix"; fi
+	done
+	for option in --accept-unsigned "$T/a.pub"; do
+		ok rkt trust --skip-fingerprint-review --prefix=docker.io/busybox "$option"
+		complains 'docker\.io/busybox is all that user "busybox" of Docker Hub has; the image docker://busybox is docker\.io/library/busybox$'
+	done
 	refused 'must not contain a URL scheme, omit docker://' rkt trust --skip-fingerprint-review --prefix=docker://docker.io/x "$T/a.pub"
 	refused '.' rkt trust --skip-fingerprint-review --prefix=localhost:5000/../x "$T/a.pub"
 }

@@ -264,6 +264,17 @@ static int check(const struct trust_args *a, const char *prefix, struct err *err
 	return prefix ? ac_identifier_check(prefix, err) : 0;
 }
 
+/* What people call "busybox" of Docker Hub is not below that name there; a user's images are. */
+static void tell_of_library(const char *prefix)
+{
+	AUTO(free) char *hub = registry_host("docker.io");
+	const char *rest = prefix && path_has_prefix(prefix, hub) ? prefix + strlen(hub) : "";
+
+	if (*rest == '/' && !strchr(rest + 1, '/') && !str_eq(rest, "/library"))
+		log_warn("docker.io%s is all that user \"%s\" of Docker Hub has; the image docker:/%s is docker.io/library%s",
+			 rest, rest + 1, rest, rest);
+}
+
 static int serve(const struct request *q, struct err *err)
 {
 	if (q->args->list)
@@ -303,7 +314,10 @@ static int trust_run(struct cli *cli, void *args, char **argv, struct err *err)
 		return EXIT_FAILED;
 	}
 	r = check(a, prefix, err);
-	return r < 0 ? r : serve(&q, err);
+	if (r < 0)
+		return r;
+	tell_of_library(prefix);
+	return serve(&q, err);
 }
 
 const struct cmd cmd_trust = {
@@ -314,7 +328,7 @@ const struct cmd cmd_trust = {
 	.description = "Adds keys to the keystore: OpenPGP keys for images of all kinds, public keys of cosign for OCI\n"
 		       "images. PUBKEY is a file or a URL; without one, the keys are those that the server of PREFIX\n"
 		       "offers by discovery. With --accept-unsigned, --list and --remove, no key is added.\n"
-		       "Images of Docker Hub are below \"docker.io\".",
+		       "Images of Docker Hub are below \"docker.io\", those without a user below \"docker.io/library\".",
 	.max = -1, .words = WORDS_FILES, .opts = { trust_opts },
 	.args_size = sizeof(struct trust_args), .run = trust_run,
 };

@@ -6,7 +6,7 @@
 #include "base/auto.h"
 /*
  * Public keys of X.509 and signatures by them, by libcrypto, whose headers take names of base/err.h: so they are
- * included behind this one alone. ECDSA (P-256, P-384, P-521), Ed25519, and RSA from 2048 bits (PKCS #1 v1.5, what
+ * included behind this one alone. ECDSA (P-256, P-384, P-521), Ed25519, and RSA of 2048 to 8192 bits (PKCS #1 v1.5, what
  * key services sign with).
  */
 enum { PUBKEY_NAME_LEN = 64 };
