@@ -11,7 +11,7 @@
  * One image may have many signatures and many things that refer to it; what is
  * fetched in search of a good one is bounded.
  */
-enum { SIGNATURES_MAX = 64, PAGES_MAX = 32, BUNDLES_MAX = 16 };
+enum { SIGNATURES_MAX = 64, PAGES_MAX = 32, BUNDLES_MAX = 16, SILENCES_MAX = 2 };
 
 /* The search for somebody who vouches for an image. */
 struct search {
@@ -25,6 +25,7 @@ struct search {
 	bool found;		/* there is one */
 	struct err unasked;	/* what kept us from looking somewhere … */
 	int unasked_code;	/* … 0: nothing did */
+	int silences;		/* how often that was because nobody answered */
 };
 
 /* Where a signature is looked for: at one of the source's places, of the index or the manifest. */
@@ -62,6 +63,7 @@ static int judge(struct search *s, int r, struct err *why)
 		s->why = *why;
 		*why = (struct err){};
 	}
+	s->silences += r == -ETIMEDOUT || r == -ECONNREFUSED || r == -EHOSTUNREACH;
 	if (!bad && r != -ERR_NOT_FOUND && !s->unasked_code) {
 		s->unasked_code = r;
 		s->unasked = *why;
@@ -323,6 +325,7 @@ static int (*const ways[])(struct search *s, const struct spot *at) = {
 	look_for_payloads, look_for_bundles, look_for_detached,
 };
 
+/* Each silence is waited for long: who says nothing to one question and the next will not answer a third. */
 static int look_at(struct search *s, size_t place)
 {
 	const char *digests[] = { s->image->index_digest, s->image->manifest_digest };
@@ -330,7 +333,7 @@ static int look_at(struct search *s, size_t place)
 
 	for (size_t way = 0; way < ARRAY_LEN(ways); way++)
 		for (size_t i = 0; r == GOES_ON && i < ARRAY_LEN(digests); i++)
-			if (digests[i])
+			if (digests[i] && s->silences < SILENCES_MAX)
 				r = ways[way](s, &(struct spot){ place, digests[i] });
 	return r;
 }

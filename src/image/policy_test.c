@@ -271,6 +271,18 @@ static void one_way_fails(void **state)
 	expect(&f, TRUST_OTHER, -EAGAIN, NULL, "cannot look for signatures: what refers to '" DIGEST "': the registry");
 }
 
+static void nobody_answers(void **state)
+{
+	AUTO(fake_clear) struct fake f = fake_new();
+
+	put_detached(&f, "pgp_signature/digest.asc");
+	f.broken = -ETIMEDOUT;
+	expect(&f, TRUST_P256 | TRUST_PGP | BY_INDEX, -ETIMEDOUT, NULL, "cannot look for signatures");
+	assert_int_equal(f.asked, 2);
+	f.broken_tag = ".sig";	/* once is no habit */
+	expect(&f, TRUST_P256 | TRUST_PGP, 0, PGP, NULL);
+}
+
 static void several_places(void **state)
 {
 	AUTO(fake_clear) struct fake f = fake_new();
@@ -454,7 +466,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_trusted), cmocka_unit_test(accepted_of_whoever_answers),
 		cmocka_unit_test(no_signature), cmocka_unit_test(payloads),
-		cmocka_unit_test(one_way_fails), cmocka_unit_test(several_places), cmocka_unit_test(pages),
+		cmocka_unit_test(one_way_fails), cmocka_unit_test(nobody_answers),
+		cmocka_unit_test(several_places), cmocka_unit_test(pages),
 		cmocka_unit_test(bad_payloads), cmocka_unit_test(too_large), cmocka_unit_test(bundles),
 		cmocka_unit_test(attestations), cmocka_unit_test(detached), cmocka_unit_test(files),
 		cmocka_unit_test(unreadable_keys),
