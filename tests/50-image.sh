@@ -188,6 +188,18 @@ test_export_oci() {
 	equal "${want%% *}" "sha256:$(podman images -q --no-trunc | sed 's/^sha256://')" "podman's image"
 }
 
+# Of the manifest only the annotations are written, and none that nobody hashed.
+test_export_of_a_changed_manifest() {
+	local digest blob
+
+	digest=$(shell_oci "$T/layout" 1.0 | cut -d' ' -f2)
+	fetch_oci "$T/layout:1.0"
+	blob=$(find "$DATA/cas/blob/sha256" -name "sha256-${digest#*:}")
+	sed -i 's/^{/{"annotations":{"who":"somebody"},/' "$blob"
+	refused 'image hash does not match expected' rkt image export --oci "$digest" "$T/exported"
+	[ ! -e "$T/exported" ] || fail "something was written"
+}
+
 # What comes back is the same image again, but for its manifest.
 test_export_and_fetch() {
 	local digest

@@ -43,18 +43,11 @@ static int read_document(struct cli *cli, struct store *store, const char *diges
 			 struct err *err)
 {
 	AUTO(free) char *key = oci_digest_key(digest);
-	AUTO(close) int fd = -1, unpack_fd = -1;
+	AUTO(close) int unpack_fd = -1;
 	int r;
 
 	r = helper_open(cli->engine.libexec_dir, "rkt-unpack", &unpack_fd, err);
-	if (r >= 0)
-		r = store_check_key(store, unpack_fd, key, err);
-	if (r >= 0)
-		r = store_open_key(store, key, &fd, err);
-	if (r < 0)
-		return r;
-	r = fd_read_file(fd, (size_t)limits()->document_bytes, ret, ret_len);
-	return r < 0 ? err_sys(err, r, "cannot read the blob '%s'", key) : 0;
+	return r < 0 ? r : store_read_key(store, unpack_fd, key, (size_t)limits()->document_bytes, ret, ret_len, err);
 }
 
 /* Exactly the bytes that the digest is of, unless somebody looks at them. */

@@ -392,3 +392,9 @@ int blob_read_text(struct store *s, int unpack_exe_fd, const char *key, const ch
 	*ret_len = len;
 	return 0;
 }
+
+int store_read_key(struct store *s, int unpack_exe_fd, const char *key, size_t max, char **ret, size_t *ret_len,
+		   struct err *err)
+{
+	return blob_read_text(s, unpack_exe_fd, key, NULL, max, ret, ret_len, err);
+}

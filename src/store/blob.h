@@ -30,7 +30,7 @@ int blob_publish(struct store *s, int unpack_exe_fd, struct temp_file *t, const 
 int blob_open_ours(struct store *s, int unpack_exe_fd, const char *key, int *ret_fd, bool *ret_hashed,
 		   struct err *err);
 
-/* A small blob as text, known to be the key's. id as above. */
+/* store_read_key(), id as above. */
 int blob_read_text(struct store *s, int unpack_exe_fd, const char *key, const char *id, size_t max, char **ret,
 		   size_t *ret_len, struct err *err);
 #endif

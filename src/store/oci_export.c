@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "spec/limits.h"
 #include "spec/oci.h"
+#include "store/blob.h"
 #include "store/facts.h"
 #include "store/tar_write.h"
 
@@ -143,15 +144,12 @@ static int read_annotations(struct export *x, const struct image_info *info, str
 {
 	AUTO(free) char *key = oci_digest_key(info->digest), *text = NULL;
 	AUTO(json_free) struct json *json = NULL;
-	AUTO(close) int fd = -1;
 	const struct json_value *annotations;
 	struct json_writer *w;
 	size_t len = 0;
 	int r;
 
-	r = store_open_key(x->store, key, &fd, err);
-	if (r >= 0 && (r = fd_read_file(fd, (size_t)limits()->document_bytes, &text, &len)) < 0)
-		r = err_sys(err, r, "cannot read the manifest");
+	r = blob_read_text(x->store, x->exe_fd, key, info->id, (size_t)limits()->document_bytes, &text, &len, err);
 	if (r >= 0)
 		r = json_parse(text, len, &json, err);
 	if (r < 0)

@@ -237,6 +237,10 @@ bool store_has_blob(struct store *s, const char *key);
 /* Any blob by its key. -ERR_NOT_FOUND. */
 int store_open_key(struct store *s, const char *key, int *ret_fd, struct err *err);
 
+/* A small one as text: the very bytes that its key is of. -ERR_BAD_INPUT: those that are there are others. */
+int store_read_key(struct store *s, int unpack_exe_fd, const char *key, size_t max, char **ret, size_t *ret_len,
+		   struct err *err);
+
 /* Is it what its name says? -ERR_BAD_INPUT: it is not. -ERR_NOT_FOUND. */
 int store_check_key(struct store *s, int unpack_exe_fd, const char *key, struct err *err);
 
