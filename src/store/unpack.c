@@ -68,8 +68,7 @@ static const struct answer {
 	const char *op;
 	bool (*fits)(const struct unpack_reply *r);
 } answers[] = {
-	{ "import", names_archive }, { "extract", names_archive }, { "verify", names_archive },
-	{ "blob", names_hashes }, { "compose", names_tree },
+	{ "import", names_archive }, { "blob", names_hashes }, { "compose", names_tree },
 };
 
 static const struct answer *answer_to(const char *op)

@@ -10,19 +10,17 @@
  * that it is given.
  *
  *   rkt-unpack import [blob] [tree|index]  fd 0: the archive, to be read to its end; tree and index need blob
- *   rkt-unpack extract [rootfs-only]      fd 3: the blob
- *   rkt-unpack verify [tree]              fd 3: the blob
  *   rkt-unpack blob [sha256] [sha512]     fd 0: any bytes, to be read to their end; which hashes to tell
  *   rkt-unpack compose index              by store/compose.h
  *   rkt-unpack compose tree [rootfs-only|compare]
  *   rkt-unpack compose aci
  *
  *   fd 3  UNPACK_FD_BLOB      import, blob: an empty file that becomes the blob
- *   fd 4  UNPACK_FD_DIR       an empty directory to unpack into (verify, compare: to compare with)
+ *   fd 4  UNPACK_FD_DIR       an empty directory to unpack into (compare: to compare with)
  *         UNPACK_FD_INDEX     index, aci: an empty file that becomes that
  *   fd 5  UNPACK_FD_REPLY     one JSON document, then it exits: 0, or 1 with {"code", "chain"}
  *   fd 6  UNPACK_FD_MANIFEST  import, compose: an empty file that becomes the manifest
- *   fd 7  UNPACK_FD_TREE      verify, compare: the rendered tree
+ *   fd 7  UNPACK_FD_TREE      compare: the rendered tree
  *   fd 8  UNPACK_FD_REQUEST   compose: one JSON document
  *   fd 9… UNPACK_FD_LAYERS    compose: the blobs
  *

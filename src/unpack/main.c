@@ -34,24 +34,20 @@ static int fill_reply(const struct digest_result *d, struct unpack_reply *reply,
 	return digest_tree_name(key, &reply->tree, err);
 }
 
-/*
- * Reads an archive and puts its files together: nothing is made of one that is
- * wrong anywhere. out_fd: the copy; -1: none. archive_fd: where it can be read
- * again; -1: nothing is made of it.
- */
-static int run_archive(unsigned flags, int in_fd, int out_fd, int archive_fd, struct digest_result *d,
-		       struct unpack_reply *reply, struct err *err)
+/* Reads an archive and puts its files together: nothing is made of one that is wrong anywhere. */
+static int run_archive(unsigned flags, struct digest_result *d, struct unpack_reply *reply, struct err *err)
 {
+	const int blob_fd = UNPACK_FD_BLOB;	/* where it can be read again, if there is one */
 	AUTO(merge_free) struct merge *m = merge_new();
 	struct merge_layer layer = { .format = TAR_ACI };
 	struct tar_sink sink = merge_begin(m, &layer);
 	int r;
 
-	r = digest_archive(in_fd, out_fd, &sink, d, err);
+	r = digest_archive(STDIN_FILENO, flags & WITH_BLOB ? blob_fd : -1, &sink, d, err);
 	if (r < 0)
 		return r;
 	merge_finish(m);
-	r = output(flags, m, &(struct archives){ &archive_fd, &d->size, 1 }, reply, err);
+	r = output(flags, m, &(struct archives){ &blob_fd, &d->size, 1 }, reply, err);
 	if (r < 0)
 		free(TAKE(d->tar.manifest));
 	return r;
@@ -72,7 +68,7 @@ static int import(unsigned flags, struct unpack_reply *reply, struct err *err)
 
 	if (flags & (WITH_TREE | WITH_INDEX) && !(flags & WITH_BLOB))
 		return err_set(err, -EINVAL, "without a blob nothing can be made of an archive");
-	r = run_archive(flags, STDIN_FILENO, flags & WITH_BLOB ? UNPACK_FD_BLOB : -1, UNPACK_FD_BLOB, &d, reply, err);
+	r = run_archive(flags, &d, reply, err);
 	if (r < 0)
 		return r;
 	r = fd_write_all(UNPACK_FD_MANIFEST, d.tar.manifest, d.tar.manifest_len);
@@ -80,58 +76,6 @@ static int import(unsigned flags, struct unpack_reply *reply, struct err *err)
 		r = err_sys(err, r, "cannot write the manifest into the store");
 	if (r >= 0 && flags & WITH_TREE)
 		r = write_manifest(&d, err);
-	free(d.tar.manifest);
-	return r < 0 ? r : fill_reply(&d, reply, err);
-}
-
-static int extract(unsigned flags, struct unpack_reply *reply, struct err *err)
-{
-	struct digest_result d = {};
-	int r;
-
-	r = run_archive(flags | WITH_TREE, UNPACK_FD_BLOB, -1, UNPACK_FD_BLOB, &d, reply, err);
-	if (r < 0)
-		return r;
-	if (!(flags & ROOTFS_ONLY))
-		r = write_manifest(&d, err);
-	free(d.tar.manifest);
-	return r < 0 ? r : fill_reply(&d, reply, err);
-}
-
-static int compare_manifest(const struct digest_result *d, struct err *err)
-{
-	AUTO(free) char *text = NULL;
-	size_t len = 0;
-	int r;
-
-	r = file_read(UNPACK_FD_TREE, "manifest", MANIFEST_MAX_BYTES, &text, &len);
-	if (r < 0)
-		return err_sys(err, r, "cannot read the tree's 'manifest'");
-	if (len != d->tar.manifest_len || memcmp(text, d->tar.manifest, len) != 0)
-		return err_set(err, -ERR_BAD_INPUT, "'manifest' has other contents");
-	return 0;
-}
-
-static int verify(unsigned flags, struct unpack_reply *reply, struct err *err)
-{
-	struct digest_result d = {};
-	int r;
-
-	if (!(flags & WITH_TREE)) {
-		/* Of a damaged blob the hash is to be told, not what its damage did to the archive. */
-		struct digest_names names;
-
-		r = digest_stream(UNPACK_FD_BLOB, -1, 1u << HASH_SHA512, &names, err);
-		if (r < 0)
-			return r;
-		memcpy(d.id, names.name[HASH_SHA512], sizeof(d.id));
-		d.size = names.size;
-		return fill_reply(&d, reply, err);
-	}
-	r = run_archive(flags | COMPARE, UNPACK_FD_BLOB, -1, UNPACK_FD_BLOB, &d, reply, err);
-	if (r < 0)
-		return r;
-	r = compare_manifest(&d, err);
 	free(d.tar.manifest);
 	return r < 0 ? r : fill_reply(&d, reply, err);
 }
@@ -162,8 +106,6 @@ struct op {
 
 static const struct op ops[] = {
 	{ "import", WITH_BLOB | WITH_TREE | WITH_INDEX, import },
-	{ "extract", ROOTFS_ONLY, extract },
-	{ "verify", WITH_TREE, verify },
 	{ "blob", WITH_SHA256 | WITH_SHA512, blob },
 	{ "compose", WITH_TREE | WITH_INDEX | WITH_ACI | ROOTFS_ONLY | COMPARE, compose_op },
 };
@@ -214,8 +156,6 @@ static void say_unreadable(int signal_number)
 
 static int run(const struct op *op, unsigned flags, const char *last, struct unpack_reply *reply, struct err *err)
 {
-	bool uses_dir = flags & WITH_TREE || op->run == extract;
-	bool uses_tree = flags & COMPARE || (flags & WITH_TREE && op->run == verify);
 	int r = 0;
 
 	umask(0);	/* modes are the archive's */
@@ -227,7 +167,7 @@ static int run(const struct op *op, unsigned flags, const char *last, struct unp
 	if (r >= 0)
 		r = digest_init(err);
 	if (r >= 0)
-		r = box_enter(uses_dir ? UNPACK_FD_DIR : -1, uses_tree ? UNPACK_FD_TREE : -1,
+		r = box_enter(flags & WITH_TREE ? UNPACK_FD_DIR : -1, flags & COMPARE ? UNPACK_FD_TREE : -1,
 			      FILES_MAX + (unsigned)(op->run == compose_op ? compose_blobs() : 0), err);
 	return r < 0 ? r : op->run(flags, reply, err);
 }
