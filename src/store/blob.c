@@ -7,8 +7,6 @@
 #include "store/temp.h"
 #include "store/unpack.h"
 
-enum { PIPE_BYTES = 1 << 20 };
-
 struct blob_add {
 	struct store *store;		/* the caller's */
 	int exe_fd;			/* rkt-unpack */
@@ -64,18 +62,6 @@ static int check_name(const char *key, struct err *err)
 	return store_blob_valid(key) ? 0 : err_set(err, -ERR_BAD_INPUT, "'%s' is no blob's name", key);
 }
 
-static int make_pipe(int *ret_read_fd, int *ret_write_fd, struct err *err)
-{
-	int fds[2];
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_sys(err, -errno, "cannot make a pipe");
-	(void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES);
-	*ret_read_fd = fds[0];
-	*ret_write_fd = fds[1];
-	return 0;
-}
-
 /* From a pipe, once it is known that what the key asks for makes sense. */
 static int start_stream(struct blob_add *b, int exe_fd, int *ret_stream_fd, struct err *err)
 {
@@ -85,7 +71,7 @@ static int start_stream(struct blob_add *b, int exe_fd, int *ret_stream_fd, stru
 	if (b->key)
 		r = check_name(b->key, err);
 	if (r >= 0)
-		r = make_pipe(&read_fd, &write_fd, err);
+		r = unpack_pipe(&read_fd, &write_fd, err);
 	if (r >= 0)
 		r = start(b, exe_fd, read_fd, err);
 	if (r >= 0)
@@ -303,7 +289,7 @@ int blob_check_bytes(int unpack_exe_fd, const char *key, const char *id, const v
 	AUTO(close) int read_fd = -1, write_fd = -1;
 	int r;
 
-	r = make_pipe(&read_fd, &write_fd, err);
+	r = unpack_pipe(&read_fd, &write_fd, err);
 	if (r >= 0)
 		r = start_unpack(unpack_exe_fd, kinds_for(key, id), read_fd, -1, &unpack, err);
 	if (r < 0)

@@ -257,8 +257,9 @@ int digest_archive(int in_fd, int out_fd, const struct tar_sink *sink, struct di
 	return r;
 }
 
-int digest_stream(int in_fd, int out_fd, unsigned kinds, struct digest_names *ret, struct err *err)
+int digest_stream(int in_fd, int out_fd, unsigned kinds, struct blob_digests *ret, struct err *err)
 {
+	char *const names[HASH_KINDS] = { [HASH_SHA256] = ret->sha256, [HASH_SHA512] = ret->sha512 };
 	struct hash_job jobs[HASH_KINDS] = {};
 	struct worker workers[HASH_KINDS];
 	unsigned n = 0;
@@ -267,11 +268,11 @@ int digest_stream(int in_fd, int out_fd, unsigned kinds, struct digest_names *re
 	r = digest_init(err);
 	if (r < 0)
 		return r;
-	*ret = (struct digest_names){};
+	*ret = (struct blob_digests){};
 	for (unsigned kind = 0; kind < HASH_KINDS; kind++) {
 		if (!(kinds & 1u << kind))
 			continue;
-		jobs[n] = (struct hash_job){ .kind = kind, .name = ret->name[kind] };
+		jobs[n] = (struct hash_job){ .kind = kind, .name = names[kind] };
 		workers[n] = (struct worker){ hash_thread, &jobs[n], &jobs[n].reader };
 		n++;
 	}

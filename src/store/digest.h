@@ -1,6 +1,7 @@
 #ifndef STORE_DIGEST_H
 #define STORE_DIGEST_H
 #include "store/hash.h"
+#include "store/store.h"
 #include "store/tarread.h"
 
 /* Gets the library ready, so that it needs no file later. */
@@ -23,11 +24,6 @@ struct digest_result {
 int digest_archive(int in_fd, int out_fd, const struct tar_sink *sink, struct digest_result *ret,
 		   struct err *err);
 
-struct digest_names {
-	char name[HASH_KINDS][HASH_NAME_MAX + 1];	/* "": was not asked for */
-	int64_t size;
-};
-
 /* The same without looking at what the bytes are. kinds: a bit (1 << HASH_…) for each hash to make. */
-int digest_stream(int in_fd, int out_fd, unsigned kinds, struct digest_names *ret, struct err *err);
+int digest_stream(int in_fd, int out_fd, unsigned kinds, struct blob_digests *ret, struct err *err);
 #endif

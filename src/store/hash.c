@@ -52,7 +52,7 @@ int hash_add(struct hash *h, const void *data, size_t len)
 	return EVP_DigestUpdate(h->context, data, len) == 1 ? 0 : -EIO;
 }
 
-int hash_end(struct hash *h, char ret_name[HASH_NAME_MAX + 1])
+int hash_end(struct hash *h, char *ret_name)
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[EVP_MAX_MD_SIZE];

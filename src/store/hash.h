@@ -17,7 +17,7 @@ int hash_init(void);
 
 struct hash *hash_new(enum hash_kind kind);	/* after hash_init() */
 int hash_add(struct hash *h, const void *data, size_t len);
-int hash_end(struct hash *h, char ret_name[HASH_NAME_MAX + 1]);	/* "sha256-" or "sha512-", and the digits */
+int hash_end(struct hash *h, char *ret_name);	/* "sha256-" and 64 digits, or "sha512-" and 128 */
 void hash_free(struct hash *h);
 DEFINE_AUTO(struct hash *, hash_free)
 #endif

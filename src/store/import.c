@@ -9,8 +9,6 @@
 #include "store/render.h"
 #include "store/unpack.h"
 
-enum { PIPE_BYTES = 1 << 20 };
-
 struct import {
 	struct store *store;		/* the caller's */
 	int exe_fd;			/* rkt-unpack */
@@ -54,7 +52,7 @@ int import_start(struct store *s, int unpack_exe_fd, bool with_tree, struct impo
 {
 	AUTO(import_free) struct import *i = xcalloc(1, sizeof(*i));
 	AUTO(close) int read_fd = -1, write_fd = -1;
-	int fds[2], r;
+	int r;
 
 	*i = (struct import){
 		.store = s, .exe_fd = fcntl(unpack_exe_fd, F_DUPFD_CLOEXEC, 3), .blob = TEMP_FILE_NONE, .manifest = TEMP_FILE_NONE, .tree = TREE_WORK_NONE,
@@ -66,14 +64,10 @@ int import_start(struct store *s, int unpack_exe_fd, bool with_tree, struct impo
 	r = store_use(s, err);
 	if (r >= 0)
 		r = make_places(i, err);
-	if (r < 0)
-		return r;
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_sys(err, -errno, "cannot make a pipe");
-	read_fd = fds[0];
-	write_fd = fds[1];
-	(void)fcntl(write_fd, F_SETPIPE_SZ, PIPE_BYTES);
-	r = start_unpack(i, unpack_exe_fd, read_fd, err);
+	if (r >= 0)
+		r = unpack_pipe(&read_fd, &write_fd, err);
+	if (r >= 0)
+		r = start_unpack(i, unpack_exe_fd, read_fd, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE(i);

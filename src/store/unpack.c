@@ -11,6 +11,8 @@
 #include "spec/types.h"
 #include "store/layout.h"
 
+enum { PIPE_BYTES = 1 << 20 };
+
 #define AT(member) offsetof(struct unpack_reply, member)
 const struct json_field unpack_reply_fields[] = {
 	{ "id", JSON_STRING, AT(id), JSON_OMIT_EMPTY },
@@ -77,6 +79,18 @@ static const struct answer *answer_to(const char *op)
 		if (str_eq(op, answers[i].op))
 			return &answers[i];
 	return NULL;
+}
+
+int unpack_pipe(int *ret_read_fd, int *ret_write_fd, struct err *err)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, -errno, "cannot make a pipe");
+	(void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES);
+	*ret_read_fd = fds[0];
+	*ret_write_fd = fds[1];
+	return 0;
 }
 
 int unpack_start(int exe_fd, char *const *args, const int fds[UNPACK_FDS], struct unpack **ret, struct err *err)

@@ -58,6 +58,9 @@ struct unpack;
 /* argv after the program's name, NULL-terminated; fds as above, -1 for none. They stay the caller's. */
 int unpack_start(int exe_fd, char *const *args, const int fds[UNPACK_FDS], struct unpack **ret, struct err *err);
 
+/* For what it reads to its end: with room enough that neither side waits for the other more than it must. */
+int unpack_pipe(int *ret_read_fd, int *ret_write_fd, struct err *err);
+
 /* With more descriptors, from UNPACK_FDS on. */
 int unpack_start_with(int exe_fd, char *const *args, const int fds[UNPACK_FDS], const int *more, size_t n_more,
 		      struct unpack **ret, struct err *err);

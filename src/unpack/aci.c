@@ -13,15 +13,15 @@
 /* The image's ID is the hash of what the file holds now. */
 static int finish(struct aci_writer *w, char **ret_id, struct err *err)
 {
-	struct digest_names names;
+	struct blob_digests digests;
 	int r = aci_writer_finish(w, err);
 
 	if (r >= 0 && lseek(UNPACK_FD_INDEX, 0, SEEK_SET) < 0)
 		r = err_sys(err, -errno, "cannot read the image again");
 	if (r >= 0)
-		r = digest_stream(UNPACK_FD_INDEX, -1, 1u << HASH_SHA512, &names, err);
+		r = digest_stream(UNPACK_FD_INDEX, -1, 1u << HASH_SHA512, &digests, err);
 	if (r >= 0)
-		*ret_id = xstrdup(names.name[HASH_SHA512]);
+		*ret_id = xstrdup(digests.sha512);
 	return r;
 }
 

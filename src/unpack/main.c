@@ -84,17 +84,17 @@ static int import(unsigned flags, struct unpack_reply *reply, struct err *err)
 static int blob(unsigned flags, struct unpack_reply *reply, struct err *err)
 {
 	unsigned kinds = (flags & WITH_SHA256 ? 1u << HASH_SHA256 : 0) | (flags & WITH_SHA512 ? 1u << HASH_SHA512 : 0);
-	struct digest_names names;
+	struct blob_digests digests;
 	int r;
 
-	r = digest_stream(STDIN_FILENO, UNPACK_FD_BLOB, kinds, &names, err);
+	r = digest_stream(STDIN_FILENO, UNPACK_FD_BLOB, kinds, &digests, err);
 	if (r < 0)
 		return r;
 	if (flags & WITH_SHA256)
-		reply->sha256 = xstrdup(names.name[HASH_SHA256]);
+		reply->sha256 = xstrdup(digests.sha256);
 	if (flags & WITH_SHA512)
-		reply->sha512 = xstrdup(names.name[HASH_SHA512]);
-	reply->size = names.size;
+		reply->sha512 = xstrdup(digests.sha512);
+	reply->size = digests.size;
 	return 0;
 }
 

@@ -34,16 +34,16 @@ struct merge_source archives_source(const struct archives *a)
 static int output_index(const struct merge *m, const struct archives *a, struct unpack_reply *reply, struct err *err)
 {
 	struct merge_source source = archives_source(a);
-	struct digest_names names;
+	struct blob_digests digests;
 	int r;
 
 	r = erofs_write(UNPACK_FD_INDEX, m, a->sizes, a->n, &source, &reply->index_size, err);
 	if (r >= 0 && lseek(UNPACK_FD_INDEX, 0, SEEK_SET) < 0)
 		r = err_sys(err, -errno, "cannot read the index");
 	if (r >= 0)
-		r = digest_stream(UNPACK_FD_INDEX, -1, 1u << HASH_SHA256, &names, err);
+		r = digest_stream(UNPACK_FD_INDEX, -1, 1u << HASH_SHA256, &digests, err);
 	if (r >= 0)
-		reply->index = xstrdup(names.name[HASH_SHA256]);
+		reply->index = xstrdup(digests.sha256);
 	return r;
 }
 
