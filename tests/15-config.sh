@@ -99,6 +99,14 @@ test_in_force() {
 	equal "$DATA" "$(in_force data)" "the data directory"
 	equal "$CONFIG" "$(in_force local-config)" "the local configuration"
 	equal "image,tls" "$(in_force insecure-options)" "the options"
+	never_says image-files
+	ok rkt --insecure-options=image fetch "$FIX/shell.aci"
+	ok rkt config
+	case $(in_force image-files) in
+	tree) [ -d "$DATA"/cas/tree/deps-*/rootfs/bin ] || fail "images are not kept as trees" ;;
+	"erofs (file)" | "erofs (loop)") [ -f "$DATA"/cas/tree/deps-*/index ] || fail "images are not kept as indexes" ;;
+	*) fail "says $(in_force image-files)" ;;
+	esac
 }
 
 test_debug_says_once_that_a_group_is_missing() {

@@ -142,7 +142,7 @@ test_export() {
 	have shell
 	ok rkt image export example.com/shell "$T/out.aci"
 	cmp "$T/out.aci" "$FIX/shell.aci" || fail "exported bytes differ"
-	refused 'output ACI file exists \(try --overwrite\)' rkt image export example.com/shell "$T/out.aci"
+	refused "output file '$T/out.aci' exists \(try --overwrite\)" rkt image export example.com/shell "$T/out.aci"
 	echo junk >"$T/out.aci"
 	ok rkt image export --overwrite example.com/shell "$T/out.aci"
 	cmp "$T/out.aci" "$FIX/shell.aci" || fail "exported bytes differ"
@@ -172,6 +172,7 @@ test_export_oci() {
 	ok rkt image export --oci "$digest" "$T/again"
 	cmp "$T/out.tar" "$T/again" || fail "the same image gives other bytes"
 	refused 'exists \(try --overwrite\)' rkt image export "$digest" "$T/out.tar"
+	refused "cannot export to 'docker-archive:$T/other.tar'" rkt image export --oci "$digest" "docker-archive:$T/other.tar"
 	ok rkt image export "$digest" "oci-archive:$T/tagged:other"
 	# As others read it, and as it was.
 	mkdir "$T/x"
@@ -315,7 +316,7 @@ test_trees_are_exact() {
 test_extract_refuses() {
 	have shell
 	mkdir "$T/there"
-	refused 'output directory exists \(try --overwrite\)' rkt image extract example.com/shell "$T/there"
+	refused "output directory '$T/there' exists \(try --overwrite\)" rkt image extract example.com/shell "$T/there"
 	refused 'this would delete your root filesystem' rkt image extract --overwrite example.com/shell /
 	refused 'this would delete your root filesystem' rkt image render --overwrite example.com/shell /
 	touch "$T/there/old"
@@ -391,6 +392,7 @@ test_import_verifies() {
 	sign "$T/unsigned.aci" mallory
 	refused 'signature made by unknown entity' rkt image import "$T/unsigned.aci"
 	! rkt image import - <"$T/unsigned.aci" >"$T/out" 2>"$T/err" || fail "unsigned through a pipe"
+	complains 'on standard input has no signature beside it: name one with --signature=FILE'
 	! rkt image import --signature="$FIX/probe.aci.asc" - <"$FIX/shell.aci" >"$T/out" 2>"$T/err" || fail "another's signature"
 	nothing_stored
 	ok rkt --insecure-options=image image import "$T/unsigned.aci"

@@ -2,6 +2,7 @@
 #include "cli/format.h"
 #include "cli/out.h"
 #include "config.h"
+#include "store/store.h"
 
 struct config_args {
 	bool pretty;
@@ -12,6 +13,16 @@ static const struct opt config_opts[] = {
 	PRETTY_OPT(AT(pretty)),
 	{}
 };
+
+/* How images' files are kept is found out by root, in the store; without one nothing is. */
+static void write_backend(struct json_writer *w, const char *data_dir)
+{
+	AUTO(free) char *cas = xasprintf("%s/cas", data_dir);
+	AUTO(store_close) struct store *store = NULL;
+
+	if (geteuid() == 0 && access(cas, F_OK) == 0 && store_open(data_dir, STORE_WRITE, &store, NULL) >= 0)
+		json_write_text(w, "image-files", tree_backend_name(store_backend(store)));
+}
 
 /* Where the files above say nothing, or a flag says something else. */
 static void write_in_force(struct json_writer *w, const struct engine *e)
@@ -26,6 +37,7 @@ static void write_in_force(struct json_writer *w, const struct engine *e)
 	if (e->user_config)
 		json_write_text(w, "user-config", e->user_config);
 	json_write_text(w, "insecure-options", insecure);
+	write_backend(w, e->data_dir);
 	json_open_object(w, "limits");
 	limits_write(w, limits());
 	json_close(w);
@@ -51,6 +63,7 @@ static int config_run(struct cli *cli, void *args, char **argv, struct err *err)
 const struct cmd cmd_config = {
 	.name = "config", .args = "", .help = "print configuration for each stage in JSON format",
 	.description = "\"stage0\" is what the configuration files say, secrets included, in the form of those files; "
-		       "\"inForce\" is what follows from them, the flags and the defaults.",
+		       "\"inForce\" is what follows from them, the flags and the defaults; for root also how the files of images "
+		       "are kept (\"image-files\").",
 	.opts = { config_opts }, .args_size = sizeof(struct config_args), .run = config_run,
 };

@@ -67,7 +67,7 @@ static int write_file(const struct export *x, bool overwrite, int (*write)(const
 	if (r < 0)
 		return r;
 	if (!overwrite && place_exists(&place))
-		return err_set(err, -EEXIST, "output ACI file exists (try --overwrite)");
+		return err_set(err, -EEXIST, "output file '%s' exists (try --overwrite)", x->path);
 	to = openat(place.dir_fd, place.temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (to < 0 || fchmod(to, 0644) < 0)
 		return err_sys(err, -errno, "unable to open output ACI file %s", x->path);
@@ -91,6 +91,17 @@ static int choose(const struct image_info *info, const char *path, bool oci,
 	return 0;
 }
 
+/* A reference, but to no place that an image can be written to. */
+static bool is_other_place(const char *to)
+{
+	static const char *const places[] = { "docker://", "docker-archive:", "docker-daemon:", "oci:" };
+
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		if (str_starts(to, places[i]))
+			return true;
+	return false;
+}
+
 static int image_export_run(struct cli *cli, void *args, char **argv, struct err *err)
 {
 	const struct export_args *a = args;
@@ -102,6 +113,8 @@ static int image_export_run(struct cli *cli, void *args, char **argv, struct err
 	bool archive = str_starts(argv[1], "oci-archive:");
 	int r;
 
+	if (is_other_place(argv[1]))
+		return err_set(err, -EINVAL, "cannot export to '%s': only to a file, or to oci-archive:FILE[:TAG]", argv[1]);
 	r = archive ? reference_parse(argv[1], &to, err) : 0;
 	if (r >= 0)
 		r = store_open(cli->engine.data_dir, STORE_READ, &store, err);

@@ -27,20 +27,24 @@ static bool is_root(const char *path)
 	return stat(path, &st) == 0 && stat("/", &root) == 0 && st.st_dev == root.st_dev && st.st_ino == root.st_ino;
 }
 
+static int exists(const char *path, struct err *err)
+{
+	return err_set(err, -EEXIST, "output directory '%s' exists (try --overwrite)", path);
+}
+
 static int open_place(const char *path, bool overwrite, struct place *ret, struct err *err)
 {
 	int r;
 
 	if (is_root(path))
-		return err_set(err, -EINVAL, overwrite ? "this would delete your root filesystem. Refusing." :
-			       "output directory exists (try --overwrite)");
+		return overwrite ? err_set(err, -EINVAL, "this would delete your root filesystem. Refusing.") : exists(path, err);
 	r = place_open(path, ret, err);
 	if (r < 0)
 		return r;
 	r = place_exists(ret);
 	if (r < 0)
 		return err_sys(err, r, "error checking output directory '%s'", path);
-	return r && !overwrite ? err_set(err, -EEXIST, "output directory exists (try --overwrite)") : 0;
+	return r && !overwrite ? exists(path, err) : 0;
 }
 
 /* layers: NULL for the image's own. */

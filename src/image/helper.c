@@ -68,7 +68,7 @@ struct identity {
 	bool own;	/* the caller's */
 };
 
-/* Whom rkt-fetch runs as: never root. */
+/* Whom rkt-fetch runs as: never root, and never in the group that may write to the store. */
 static struct identity identity(void)
 {
 	struct identity id = { .uid = getuid(), .gid = getgid(), .parent = getpid() };
@@ -79,7 +79,7 @@ static struct identity identity(void)
 		return id;
 	user = getpwnam(FETCH_USER);
 	id.uid = user && user->pw_uid ? user->pw_uid : NOBODY;
-	id.gid = user && user->pw_uid && user->pw_gid ? user->pw_gid : NOBODY;
+	id.gid = NOBODY;
 	return id;
 }
 

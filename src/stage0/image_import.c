@@ -69,6 +69,9 @@ int image_import(const struct engine *e, struct store *store, const struct image
 		return r;
 	if (q->tag && ref.kind == REFERENCE_FILE)
 		return err_set(err, -EINVAL, "'%s' is an ACI, which holds one image and has no tags", path);
+	if (!q->path && !q->signature && ref.kind == REFERENCE_FILE && !(e->insecure & INSECURE_IMAGE))
+		return err_set(err, -ERR_NO_SIGNATURE, "an ACI on standard input has no signature beside it: name one with "
+			       "--signature=FILE, or try --insecure-options=image");
 	log_debug("image: importing %s as %s", path, ref.kind == REFERENCE_FILE ? "an ACI" : "an archive of images");
 	r = image_fetch(e, store, &image, &info, err);
 	if (r >= 0)

@@ -111,7 +111,8 @@ int member_place(enum tar_format format, const char *name, bool *ret_manifest, c
 	else if (str_starts(name, "rootfs/"))
 		*ret_path = name + strlen("rootfs/");
 	else
-		return err_set(err, -ERR_BAD_INPUT, "only 'manifest' and what is below 'rootfs' is allowed");
+		return err_set(err, -ERR_BAD_INPUT, "only 'manifest' and what is below 'rootfs' is allowed in an ACI (an "
+			       "archive of another format is written oci-archive:FILE or docker-archive:FILE)");
 	return 0;
 }
 

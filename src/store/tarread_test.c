@@ -123,9 +123,11 @@ static void names(void **state)
 	refused(&(struct tar_header){ .name = "./", .type = '2', .link = "/etc" },
 		"archive member './': the top of the archive must be a directory");
 	refused(&(struct tar_header){ .name = "etc/passwd", .type = '0' },
-		"archive member 'etc/passwd': only 'manifest' and what is below 'rootfs' is allowed");
+		"archive member 'etc/passwd': only 'manifest' and what is below 'rootfs' is allowed in an ACI (an "
+		"archive of another format is written oci-archive:FILE or docker-archive:FILE)");
 	refused(&(struct tar_header){ .name = "rootfs2/x", .type = '0' },
-		"archive member 'rootfs2/x': only 'manifest' and what is below 'rootfs' is allowed");
+		"archive member 'rootfs2/x': only 'manifest' and what is below 'rootfs' is allowed in an ACI (an "
+		"archive of another format is written oci-archive:FILE or docker-archive:FILE)");
 
 	buf_adds(&b, "path=rootfs");
 	for (int i = 0; i < 256; i++)
