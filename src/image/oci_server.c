@@ -217,7 +217,7 @@ static int tell_manifest(struct talk *talk, struct found *f, char *appc, struct 
 	for (size_t i = 0; i < f->image.n; i++)
 		layers[i] = (struct wire_layer){
 			.digest = f->image.list[i].digest, .diff_id = f->configuration.diff_ids[i],
-			.media_type = f->image.list[i].media_type, .size = f->image.list[i].size,
+			.size = f->image.list[i].size,
 		};
 	r = talk_reply(talk, &reply);
 	if (r == -E2BIG)
@@ -225,7 +225,8 @@ static int tell_manifest(struct talk *talk, struct found *f, char *appc, struct 
 	return r < 0 ? err_sys(err, r, "cannot tell the manifest") : 0;
 }
 
-int oci_serve(struct talk *talk, const struct wire_request *request, struct source *source, struct err *err)
+/* Returns 0 after "done". After a failure threads may still be at work with all that was given here (layers_serve()). */
+static int serve(struct talk *talk, const struct wire_request *request, struct source *source, struct err *err)
 {
 	AUTO(found_clear) struct found found = {};
 	AUTO(free) char *appc = NULL;
@@ -247,7 +248,7 @@ int oci_serve(struct talk *talk, const struct wire_request *request, struct sour
 static int serve_and_free(struct talk *talk, const struct wire_request *q, struct source *source, struct err *err)
 {
 	AUTO(free) char *reference = reference_text(q);
-	int r = oci_serve(talk, q, source, err);
+	int r = serve(talk, q, source, err);
 
 	if (r < 0)
 		return err_wrap(err, r, "cannot fetch \"%s\"", reference);

@@ -1,18 +1,11 @@
 #ifndef IMAGE_OCI_SERVER_H
 #define IMAGE_OCI_SERVER_H
-#include "image/source.h"
-#include "image/talk.h"
+#include "image/wire.h"
 /*
  * What rkt-fetch does for an OCI image, wherever it comes from (docs/devel/images.md): finds the manifest for the
  * machine, verifies digests and signatures, tells the documents, and then gets the layers that rkt asks for, each
  * downloaded and decompressed at the same time (image/layers.h).
  */
-
-/*
- * Returns 0 after "done". After a failure threads may still be at work with all that was given here, as of
- * layers_serve(); the caller tells what failed and ends the process.
- */
-int oci_serve(struct talk *talk, const struct wire_request *request, struct source *source, struct err *err);
 
 /* The actions of these names. After a failure the process must end. */
 int oci_serve_registry(int control_fd, const struct wire_request *request, struct err *err);

@@ -98,10 +98,9 @@ static const struct json_field key_fields[] = {
 };
 
 static const struct json_field layer_fields[] = {
-	{ "digest",    JSON_STRING, AT(wire_layer, digest),     JSON_REQUIRED },
-	{ "diffID",    JSON_STRING, AT(wire_layer, diff_id),    JSON_REQUIRED },
-	{ "mediaType", JSON_STRING, AT(wire_layer, media_type), JSON_REQUIRED },
-	{ "size",      JSON_INT,    AT(wire_layer, size),       JSON_REQUIRED },
+	{ "digest", JSON_STRING, AT(wire_layer, digest),  JSON_REQUIRED },
+	{ "diffID", JSON_STRING, AT(wire_layer, diff_id), JSON_REQUIRED },
+	{ "size",   JSON_INT,    AT(wire_layer, size),    JSON_REQUIRED },
 	{}
 };
 

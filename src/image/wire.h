@@ -92,7 +92,7 @@ struct wire_key {
 
 /* A layer of an OCI image. */
 struct wire_layer {
-	char *digest, *diff_id, *media_type;
+	char *digest, *diff_id;
 	int64_t size;
 };
 

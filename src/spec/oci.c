@@ -218,9 +218,6 @@ static int read_members(const struct json_value *root, struct oci_document *d, s
 	if (type && type->kind != JSON_NULL && type->kind != JSON_TEXT)
 		return err_set(err, -ERR_BAD_INPUT, "mediaType: not a string");
 	d->media_type = xstrdup(json_get_text(root, "mediaType"));
-	r = oci_read_pairs(root, "annotations", &d->annotations, &d->n_annotations, err);
-	if (r < 0)
-		return r;
 	if (d->kind == OCI_KIND_INDEX)
 		return descriptors_read(json_get(root, "manifests"), "manifests", OCI_INDEX_MAX, d, err);
 	if (!config)
@@ -297,6 +294,5 @@ void oci_document_clear(struct oci_document *d)
 	for (size_t i = 0; i < d->n; i++)
 		descriptor_clear(&d->list[i]);
 	free(d->list);
-	labels_free(d->annotations, d->n_annotations);
 	*d = (struct oci_document){};
 }

@@ -42,7 +42,6 @@ struct oci_document {
 	char *media_type;			/* what it says of itself; NULL: nothing */
 	struct oci_descriptor config;		/* of a manifest */
 	struct oci_descriptor *list; size_t n;	/* manifests of an index, layers of a manifest (lowest first) */
-	struct label *annotations; size_t n_annotations;
 };
 
 bool oci_digest_valid(const char *digest);
@@ -128,7 +127,6 @@ int oci_to_appc(const struct oci_config *config, const struct oci_origin *origin
  */
 char *oci_appc_name(const char *text);
 
-/* "amd64" → "amd64", "arm64" → "aarch64", "arm" with variant "v7" → "armv7l" …; NULL: appc has no word. And back. */
+/* "amd64" → "amd64", "arm64" → "aarch64", "arm" with variant "v7" → "armv7l" …; NULL: appc has no word. */
 const char *oci_arch_to_appc(const char *architecture, const char *variant);
-const char *oci_arch_from_appc(const char *arch, const char **ret_variant);
 #endif

@@ -33,17 +33,6 @@ const char *oci_arch_to_appc(const char *architecture, const char *variant)
 	return found;
 }
 
-const char *oci_arch_from_appc(const char *arch, const char **ret_variant)
-{
-	for (size_t i = 0; i < ARRAY_LEN(archs); i++) {
-		if (!str_eq(archs[i].appc, arch))
-			continue;
-		*ret_variant = *archs[i].variants[0] ? archs[i].variants[0] : NULL;
-		return archs[i].go;
-	}
-	return NULL;
-}
-
 /* Signatures, attestations and the like stand in indexes beside the images that they are about. */
 static bool is_image(const struct oci_descriptor *d)
 {
