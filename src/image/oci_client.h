@@ -15,10 +15,4 @@
 /* As fetch_image(), for the kinds that it does not know: a registry, a layout, an archive. */
 int fetch_oci(const struct fetch_config *config, struct store *store, const struct fetch_image *image,
 	      struct image_info *ret, struct err *err);
-
-/*
- * May rkt-fetch have this file of a layout? Only "oci-layout", "index.json" and "blobs/ALG/HEX": it holds no
- * privilege, we may. For fetch_oci() and its tests.
- */
-bool oci_layout_path_valid(const char *path);
 #endif

@@ -167,6 +167,23 @@ static void good_replies(void **state)
 		assert_int_equal(wire_reply_check(&good[i], NULL), 0);
 }
 
+/* What rkt-fetch may see of a directory that it could not open itself. */
+static void files_of_a_layout(void **state)
+{
+	static const char *const bad[] = {
+		"", "/etc/shadow", "blobs", "blobs/", "blobs/sha256", "blobs/sha256/", "blobs/sha256/..", "../index.json",
+		"blobs/sha256/" DIGITS "/x", "blobs/sha256/../" DIGITS, "blobs/sha256:" DIGITS, "blobs/sha1/" DIGITS,
+		"blobs//sha256/" DIGITS, "blobs/sha256/" DIGITS DIGITS, "index.json/", "./index.json", "manifest.json",
+		"blobs:sha256/" DIGITS, "blobs/sha256/../../../etc/shadow",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		const struct wire_reply open = { .kind = (char[]){ "open" }, .path = (char *)bad[i] };
+
+		assert_int_equal(wire_reply_check(&open, NULL), -EBADMSG);
+	}
+}
+
 static void hostile_strings(void **state)
 {
 	char *validators = xcalloc(1, WIRE_VALIDATOR_MAX + 2);
@@ -181,12 +198,6 @@ static void hostile_strings(void **state)
 		{ .kind = (char[]){ "unchanged" }, .max_age = -1 },
 		{ .kind = (char[]){ "image" }, .max_age = WIRE_MAX_AGE_MAX + 1 },
 		{ .kind = (char[]){ "open" } },
-		{ .kind = (char[]){ "open" }, .path = (char[]){ "" } },
-		{ .kind = (char[]){ "open" }, .path = (char[]){ "/etc/shadow" } },
-		{ .kind = (char[]){ "open" }, .path = (char[]){ "../index.json" } },
-		{ .kind = (char[]){ "open" }, .path = (char[]){ "blobs/sha256/../../../etc/shadow" } },
-		{ .kind = (char[]){ "open" }, .path = (char[]){ "manifest.json" } },
-		{ .kind = (char[]){ "open" }, .path = (char[]){ "blobs/sha256:" DIGITS } },
 		{ .kind = (char[]){ "layer" }, .index = -1 },
 		{ .kind = (char[]){ "layer" }, .index = LAYERS },
 	};
@@ -418,7 +429,7 @@ int main(void)
 		WITH_PAIR(requests), WITH_PAIR(replies), WITH_PAIR(hostile_replies), WITH_PAIR(lengths),
 		WITH_PAIR(too_large), WITH_PAIR(oci_requests), WITH_PAIR(manifests), WITH_PAIR(commands),
 		WITH_PAIR(hostile_commands), WITH_PAIR(stray_descriptors), cmocka_unit_test(good_replies),
-		cmocka_unit_test(hostile_strings), cmocka_unit_test(hostile_manifests),
+		cmocka_unit_test(files_of_a_layout), cmocka_unit_test(hostile_strings), cmocka_unit_test(hostile_manifests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
