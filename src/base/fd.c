@@ -23,6 +23,24 @@ int fd_write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
+int fd_write_at(int fd, const void *data, size_t len, int64_t at)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = pwrite(fd, p, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+		at += n;
+	}
+	return 0;
+}
+
 int fd_read_upto(int fd, void *data, size_t len, size_t *ret_len)
 {
 	size_t done = 0;

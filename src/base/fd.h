@@ -15,6 +15,9 @@
 /* Writes it all, over short writes and EINTR. */
 int fd_write_all(int fd, const void *data, size_t len);
 
+/* The same at an offset of a file. */
+int fd_write_at(int fd, const void *data, size_t len, int64_t at);
+
 /* Reads until len bytes or end of file, whichever is first. */
 int fd_read_upto(int fd, void *data, size_t len, size_t *ret_len);
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -186,6 +187,20 @@ static void test_read_upto(void **state)
 	assert_int_equal(fd_read_upto(-1, data, 8, &len), -EBADF);
 }
 
+static void test_write_at(void **state)
+{
+	int fd = memfd_create("file", MFD_CLOEXEC);
+	char data[8] = {};
+
+	assert_int_equal(fd_write_all(fd, "abcd", 4), 0);
+	assert_int_equal(fd_write_at(fd, "xyz", 3, 1), 0);
+	assert_int_equal(fd_write_at(fd, "", 0, 100), 0);
+	assert_int_equal(pread(fd, data, sizeof(data), 0), 4);
+	assert_memory_equal(data, "axyz", 4);
+	close(fd);
+	assert_int_equal(fd_write_at(-1, "x", 1, 0), -EBADF);
+}
+
 static void test_write_to_nobody(void **state)
 {
 	int fds[2];
@@ -258,6 +273,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_write_atomic, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_directories, set_up, tear_down),
 		cmocka_unit_test(test_read_upto),
+		cmocka_unit_test(test_write_at),
 		cmocka_unit_test(test_write_to_nobody),
 		cmocka_unit_test(test_random_names),
 		cmocka_unit_test(test_keep),

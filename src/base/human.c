@@ -44,6 +44,14 @@ int64_t time_now(void)
 	return (int64_t)ts.tv_sec * NS_PER_SECOND + ts.tv_nsec;
 }
 
+int64_t clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 char *human_ago(int64_t then_ns, int64_t now_ns)
 {
 	const char *side = then_ns > now_ns ? "from now" : "ago";

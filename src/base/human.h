@@ -9,6 +9,7 @@
 enum { NS_PER_SECOND = 1000000000 };
 
 int64_t time_now(void);					/* ns since the epoch */
+int64_t clock_ms(void);					/* of a clock that nobody sets */
 
 /* "now", "13 seconds ago", "3 weeks ago", "a long while ago". */
 char *human_ago(int64_t then_ns, int64_t now_ns);

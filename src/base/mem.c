@@ -157,6 +157,19 @@ bool str_ends(const char *s, const char *suffix)
 	return n >= k && strcmp(s + n - k, suffix) == 0;
 }
 
+char *str_hex(char *to, const void *bytes, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *from = bytes;
+
+	for (size_t i = 0; i < n; i++) {
+		*to++ = digits[from[i] >> 4];
+		*to++ = digits[from[i] & 15];
+	}
+	*to = 0;
+	return to;
+}
+
 int str_to_u64(const char *s, unsigned long long max, unsigned long long *ret)
 {
 	unsigned long long v = 0;

@@ -43,6 +43,9 @@ bool str_eq(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 
+/* Writes n bytes as 2 n lower-case hex digits and a NUL. Returns where that is. */
+char *str_hex(char *to, const void *bytes, size_t n);
+
 /*
  * Reads all of s as a decimal number of at most max: digits only, no sign, no
  * space, no leading "+". -EINVAL: not that. -ERANGE: too large.

@@ -127,6 +127,16 @@ static void test_oom(void **state)
 	assert_int_equal(WEXITSTATUS(status), 254);
 }
 
+static void test_hex(void **state)
+{
+	char text[8] = "xxxxxxx";
+
+	assert_ptr_equal(str_hex(text, "\0\x9f\xa0", 3), text + 6);
+	assert_string_equal(text, "009fa0");
+	assert_ptr_equal(str_hex(text, NULL, 0), text);
+	assert_string_equal(text, "");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -136,6 +146,7 @@ int main(void)
 		cmocka_unit_test(test_unsigned),
 		cmocka_unit_test(test_signed),
 		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_oom),
 	};
 

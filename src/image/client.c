@@ -235,11 +235,7 @@ static int build_request(struct job *j, struct wire_request *q, struct err *err)
 	q->labels = labels_copy(ref->labels, ref->n_labels);
 	q->n_labels = ref->n_labels;
 	r = ref->kind == REFERENCE_NAME ? reference_default_labels(&q->labels, &q->n_labels, err) : 0;
-	q->trusted = xcalloc(j->n_keys + 1, sizeof(*q->trusted));
-	for (size_t i = 0; i < j->n_keys; i++) {
-		q->trusted[i].fingerprint = xstrdup(j->keys[i].fingerprint);
-		q->trusted[i].armor = xstrdup(j->keys[i].armor);
-	}
+	q->trusted = trusted_keys_told(j->keys, j->n_keys);
 	q->n_trusted = j->n_keys;
 	if (j->stored.etag || j->stored.last_modified) {
 		q->etag = xstrdup(j->stored.etag);

@@ -5,23 +5,14 @@
 #include <openssl/sha.h>
 #include <string.h>
 
-static void write_hex(const unsigned char bytes[SHA256_DIGEST_LENGTH], char *ret_hex)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < SHA256_DIGEST_LENGTH; i++) {
-		*ret_hex++ = digits[bytes[i] >> 4];
-		*ret_hex++ = digits[bytes[i] & 15];
-	}
-	*ret_hex = 0;
-}
+#include "base/mem.h"
 
 void sha256_text(const char *text, char ret_hex[SHA256_HEX + 1])
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 
 	SHA256((const unsigned char *)text, strlen(text), digest);
-	write_hex(digest, ret_hex);
+	str_hex(ret_hex, digest, sizeof(digest));
 }
 
 bool hmac_chain(const char *secret, const char *const words[], size_t n, char ret_hex[SHA256_HEX + 1])
@@ -36,6 +27,6 @@ bool hmac_chain(const char *secret, const char *const words[], size_t n, char re
 			return false;
 		memcpy(key, next, sizeof(key));
 	}
-	write_hex(key, ret_hex);
+	str_hex(ret_hex, key, sizeof(key));
 	return true;
 }

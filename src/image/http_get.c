@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/fd.h"
+#include "base/human.h"
 #include "base/mem.h"
 #include "image/http_transfer.h"
 #include "spec/limits.h"
@@ -176,14 +177,6 @@ static int try_once(struct job *j, enum again *ret_again, struct err *err)
 
 /* --- further tries --------------------------------------------------------------- */
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void sleep_ms(int64_t ms)
 {
 	struct timespec left = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
@@ -215,11 +208,11 @@ static int64_t patience(struct job *j)
 {
 	if (j->held >= j->best + NEWS_BYTES) {
 		j->best = j->held;
-		j->best_at = now_ms();
+		j->best_at = clock_ms();
 		j->fruitless = 0;
 	}
 	j->fruitless++;
-	if (j->fruitless >= j->get->tries || now_ms() - j->best_at > limits()->stall_seconds * PATIENCE_STALLS * 1000)
+	if (j->fruitless >= j->get->tries || clock_ms() - j->best_at > limits()->stall_seconds * PATIENCE_STALLS * 1000)
 		return -1;
 	return wait_before(j);
 }
@@ -265,7 +258,7 @@ int http_get(struct http *h, const struct http_get *get, char **ret_url, struct 
 {
 	AUTO(job_clear) struct job j = {
 		.http = h, .get = get, .header = HTTP_HEADER_NONE, .body_start = get->body ? get->body->len : 0,
-		.held = get->from, .version = xstrdup(get->if_range), .best = get->from, .best_at = now_ms(),
+		.held = get->from, .version = xstrdup(get->if_range), .best = get->from, .best_at = clock_ms(),
 	};
 	AUTO(free) char *shown = NULL;
 	enum again again = AGAIN_NEVER;

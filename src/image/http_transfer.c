@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "config.h"
 #include "image/authorize.h"
@@ -152,22 +153,6 @@ static ssize_t compare(struct transfer *t, const char *data, size_t len)
 	return got;
 }
 
-static int write_at(int fd, const char *data, size_t len, int64_t at)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, data, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-		at += n;
-	}
-	return 0;
-}
-
 static int keep(struct transfer *t, const char *data, size_t len)
 {
 	const struct http_get *get = t->get;
@@ -180,7 +165,7 @@ static int keep(struct transfer *t, const char *data, size_t len)
 	if (t->at + (int64_t)len > body_max(t))
 		return too_large(t);
 	if (get->fd >= 0)
-		r = write_at(get->fd, data, len, t->at);
+		r = fd_write_at(get->fd, data, len, t->at);
 	else
 		buf_add(get->body, data, len);
 	if (r >= 0 && get->on_data)

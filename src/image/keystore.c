@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "image/wire.h"
 #include "spec/types.h"
 
 enum { KEY_MAX = 1 << 20, PREFIX_DEPTH_MAX = 64 };
@@ -328,6 +329,17 @@ void trusted_keys_free(struct trusted_key *keys, size_t n)
 	for (size_t i = 0; i < n; i++)
 		key_clear(&keys[i]);
 	free(keys);
+}
+
+struct wire_trusted *trusted_keys_told(const struct trusted_key *keys, size_t n)
+{
+	struct wire_trusted *list = xcalloc(n + 1, sizeof(*list));
+
+	for (size_t i = 0; i < n; i++) {
+		list[i].fingerprint = xstrdup(keys[i].fingerprint);
+		list[i].armor = xstrdup(keys[i].armor);
+	}
+	return list;
 }
 
 /* --- looking up ---------------------------------------------------------------- */

@@ -38,6 +38,9 @@ int keystore_load_all(const char *system_dir, const char *local_dir, enum trust_
 		      struct trusted_key **ret, size_t *ret_n, struct err *err);
 void trusted_keys_free(struct trusted_key *keys, size_t n);
 
+/* As a request has them, which then owns the copies. */
+struct wire_trusted *trusted_keys_told(const struct trusted_key *keys, size_t n);
+
 /* Is this key, of whatever kind, still trusted for NAME (D1)? Costs a few stat(2). */
 bool keystore_trusts(const char *system_dir, const char *local_dir, const char *name, const char *fingerprint);
 

@@ -81,17 +81,6 @@ static bool is_unproven(const struct pull *p, char *const *mirrors)
 	return !ref_of(p)->registry || !registry_is_local(ref_of(p)->registry) || strv_len(mirrors);
 }
 
-static struct wire_trusted *copy_keys(const struct trusted_key *keys, size_t n)
-{
-	struct wire_trusted *list = xcalloc(n + 1, sizeof(*list));
-
-	for (size_t i = 0; i < n; i++) {
-		list[i].fingerprint = xstrdup(keys[i].fingerprint);
-		list[i].armor = xstrdup(keys[i].armor);
-	}
-	return list;
-}
-
 static bool may_be_unsigned(const struct pull *p) { return p->accepted && !p->unproven; }
 
 /* What vouches for the image, by its name: the signature that was found, or that none is needed. */
@@ -175,9 +164,9 @@ static int build_request(struct pull *p, struct wire_request *q, struct err *err
 	q->oci.digest = xstrdup(ref->digest);
 	take_platform(&q->oci);
 	q->oci.accepted = p->accepted;
-	q->trusted = copy_keys(p->keys, p->n_keys);
+	q->trusted = trusted_keys_told(p->keys, p->n_keys);
 	q->n_trusted = p->n_keys;
-	q->oci.cosign_keys = copy_keys(p->cosign_keys, p->n_cosign_keys);
+	q->oci.cosign_keys = trusted_keys_told(p->cosign_keys, p->n_cosign_keys);
 	q->oci.n_cosign_keys = p->n_cosign_keys;
 	q->has_signature = p->signature_fd >= 0;
 	q->named_signature = q->has_signature && p->image->signature;

@@ -1,5 +1,6 @@
 #include "image/pieces.h"
 
+#include "base/fd.h"
 #include "image/sha.h"
 #include "spec/limits.h"
 
@@ -16,18 +17,6 @@ static int read_at(const struct piece *p, int64_t offset, void *data, size_t len
 		if (n == 0)
 			return err_set(err, -ERR_BAD_INPUT, "the image changed while it was read");
 		got += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
-static int write_at(int fd, int64_t offset, const void *data, size_t len, struct err *err)
-{
-	for (size_t done = 0; done < len;) {
-		ssize_t n = pwrite(fd, (const char *)data + done, len - done, offset + (int64_t)done);
-
-		if (n < 0 && errno != EINTR)
-			return err_sys(err, -errno, "cannot keep a blob");
-		done += n > 0 ? (size_t)n : 0;
 	}
 	return 0;
 }
@@ -69,9 +58,9 @@ static int copy_chunks(const struct piece *p, struct sha *sha, const struct blob
 		if (r < 0)
 			return r;
 		sha_add(sha, chunk, len);
-		r = write_at(sink->fd, at, chunk, len, err);
+		r = fd_write_at(sink->fd, chunk, len, at);
 		if (r < 0)
-			return r;
+			return err_sys(err, r, "cannot keep a blob");
 		at += (int64_t)len;
 		if (sink->done)
 			__atomic_store_n(sink->done, at, __ATOMIC_RELAXED);

@@ -100,17 +100,12 @@ static EVP_PKEY *read_der(const struct buf *der)
 
 static bool name_key(const struct buf *der, char ret[PUBKEY_NAME_LEN + 1])
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char hash[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
 
 	if (EVP_Digest(der->data, der->len, hash, &n, EVP_sha256(), NULL) != 1 || 2 * n != PUBKEY_NAME_LEN)
 		return false;
-	for (unsigned i = 0; i < n; i++) {
-		*ret++ = digits[hash[i] >> 4];
-		*ret++ = digits[hash[i] & 15];
-	}
-	*ret = 0;
+	str_hex(ret, hash, n);
 	return true;
 }
 

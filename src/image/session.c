@@ -1,16 +1,8 @@
 #include "image/session.h"
 
-#include <time.h>
+#include "base/human.h"
 
 enum { PROGRESS_MS = 100 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int tell_progress(void *arg, int64_t done, int64_t total)
 {
@@ -18,9 +10,9 @@ static int tell_progress(void *arg, int64_t done, int64_t total)
 	AUTO(free) char *label = NULL;
 	struct wire_reply reply = { .kind = (char[]){ "progress" }, .done = done, .total = total };
 
-	if (done == s->told_done || (done != total && now_ms() - s->told_at < PROGRESS_MS))
+	if (done == s->told_done || (done != total && clock_ms() - s->told_at < PROGRESS_MS))
 		return 0;
-	s->told_at = now_ms();
+	s->told_at = clock_ms();
 	s->told_done = done;
 	reply.label = label = xstrdup(s->label);
 	return talk_reply(s->talk, &reply);

@@ -32,18 +32,13 @@ void sha_add(struct sha *s, const void *data, size_t len)
 
 char *sha_finish(struct sha *s)
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
 	char hex[2 * EVP_MAX_MD_SIZE + 1];
 
 	if (EVP_DigestFinal_ex(s->ctx, bytes, &n) != 1)
 		mem_oom();
-	for (unsigned i = 0; i < n; i++) {
-		hex[2 * i] = digits[bytes[i] >> 4];
-		hex[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	hex[2 * n] = 0;
+	str_hex(hex, bytes, n);
 	return xasprintf("%s%s", s->prefix, hex);
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "base/mem.h"
+
 enum { BLOCK = 4096, SHA256_BYTES = 32 };
 
 /* A file system or kernel that knows nothing of it says so in several ways. */
@@ -28,12 +30,10 @@ int verity_seal(int fd)
 
 int verity_measure(int fd, char ret[VERITY_TEXT + 1])
 {
-	static const char digits[] = "0123456789abcdef";
 	union {
 		struct fsverity_digest digest;
 		unsigned char room[sizeof(struct fsverity_digest) + 64];
 	} m = { .digest.digest_size = 64 };
-	char *to;
 
 	if (ioctl(fd, FS_IOC_MEASURE_VERITY, &m) < 0) {
 		int r = failed(-errno);
@@ -42,11 +42,6 @@ int verity_measure(int fd, char ret[VERITY_TEXT + 1])
 	}
 	if (m.digest.digest_algorithm != FS_VERITY_HASH_ALG_SHA256 || m.digest.digest_size != SHA256_BYTES)
 		return -ENODATA;
-	to = mempcpy(ret, "sha256:", 7);
-	for (unsigned i = 0; i < SHA256_BYTES; i++) {
-		*to++ = digits[m.digest.digest[i] >> 4];
-		*to++ = digits[m.digest.digest[i] & 15];
-	}
-	*to = 0;
+	str_hex(mempcpy(ret, "sha256:", 7), m.digest.digest, SHA256_BYTES);
 	return 0;
 }

@@ -54,18 +54,13 @@ int hash_add(struct hash *h, const void *data, size_t len)
 
 int hash_end(struct hash *h, char *ret_name)
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 
 	if (EVP_DigestFinal_ex(h->context, bytes, &len) != 1 || len != kinds[h->kind].len)
 		return -EIO;
 	ret_name = mempcpy(ret_name, kinds[h->kind].prefix, strlen(kinds[h->kind].prefix));
-	for (unsigned i = 0; i < len; i++) {
-		*ret_name++ = digits[bytes[i] >> 4];
-		*ret_name++ = digits[bytes[i] & 15];
-	}
-	*ret_name = 0;
+	str_hex(ret_name, bytes, len);
 	return 0;
 }
 
