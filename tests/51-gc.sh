@@ -150,7 +150,7 @@ test_dependencies_either_way() {
 # Whoever uses an image uses all that it is made of, also when the one on top is replaced by another.
 test_using_dependencies() {
 	have shell
-	stored base && base=$key
+	stored base
 	image "$T/top.aci" example.com/top "$(app /bin/busybox true)" '"dependencies":[{"imageName":"example.com/base"}]'
 	sign "$T/top.aci"
 	ok rkt fetch --pull-policy=never "$T/top.aci"

@@ -259,7 +259,6 @@ int digest_archive(int in_fd, int out_fd, const struct tar_sink *sink, struct di
 
 int digest_stream(int in_fd, int out_fd, unsigned kinds, struct blob_digests *ret, struct err *err)
 {
-	char *const names[HASH_KINDS] = { [HASH_SHA256] = ret->sha256, [HASH_SHA512] = ret->sha512 };
 	struct hash_job jobs[HASH_KINDS] = {};
 	struct worker workers[HASH_KINDS];
 	unsigned n = 0;
@@ -272,7 +271,7 @@ int digest_stream(int in_fd, int out_fd, unsigned kinds, struct blob_digests *re
 	for (unsigned kind = 0; kind < HASH_KINDS; kind++) {
 		if (!(kinds & 1u << kind))
 			continue;
-		jobs[n] = (struct hash_job){ .kind = kind, .name = names[kind] };
+		jobs[n] = (struct hash_job){ .kind = kind, .name = kind == HASH_SHA256 ? ret->sha256 : ret->sha512 };
 		workers[n] = (struct worker){ hash_thread, &jobs[n], &jobs[n].reader };
 		n++;
 	}
