@@ -93,3 +93,20 @@ test_archive_by_podman() {
 	tar -xOf "$T/archive.tar" manifest.json >"$T/out"
 	says 'localhost/shell:1'
 }
+
+# What a person gets wrong is told as what it is.
+test_words_for_mistakes() {
+	shell_oci "$T/layout" >/dev/null
+	registry 5000 tls
+	push "$T/layout:latest" shell
+	refused "'$registry' has no manifest 'nothing' of 'shell'" \
+		rkt --insecure-options=image fetch "docker://$registry/shell:nothing"
+	refused "'$registry' has no manifest 'latest' of 'nothing'" rkt --insecure-options=image fetch "docker://$registry/nothing"
+	install -m 0600 "$FIX/tls/ca.pem" "$T/secret.pem"
+	SSL_CERT_FILE=$T/secret.pem refused 'cannot read the certificates to trust .*SSL_CERT_FILE' \
+		rkt --insecure-options=image fetch "docker://$registry/shell"
+	python3 -m http.server --bind 127.0.0.1 --directory "$T/layout" 5001 >/dev/null 2>&1 &
+	until_true 10 curl -sf -o /dev/null http://127.0.0.1:5001/
+	refused 'the server does not speak https' rkt --insecure-options=image fetch https://localhost:5001/shell.aci
+	kill $!
+}

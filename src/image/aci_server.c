@@ -39,7 +39,7 @@ static int download_signature(struct session *s, const char *url, bool again, st
 	s->label = "Downloading signature";
 	r = session_get(s, &request, err);
 	if (r == -ERR_NOT_FOUND)
-		r = err_wrap(err, -ERR_NO_SIGNATURE, "no signature found");
+		r = err_wrap(err, -ERR_NO_SIGNATURE, "no signature found (is there such an image?)");
 	if (r == 202 && again)
 		r = err_set(err, -ERR_NO_SIGNATURE, "server asked to defer the download again");
 	if (r < 0)

@@ -368,6 +368,8 @@ static const struct { CURLcode code; int r; enum again again; const char *words;
 	{ CURLE_COULDNT_CONNECT, -ECONNREFUSED, AGAIN_REACHED, NULL },
 	{ CURLE_SSL_CONNECT_ERROR, -EPROTO, AGAIN_REACHED, NULL },
 	{ CURLE_PEER_FAILED_VERIFICATION, -EKEYREJECTED, AGAIN_NEVER, NULL },
+	{ CURLE_SSL_CACERT_BADFILE, -EINVAL, AGAIN_NEVER,
+	  "cannot read the certificates to trust (everybody must be allowed to read the file that SSL_CERT_FILE names)" },
 	{ CURLE_PARTIAL_FILE, -EPROTO, AGAIN_LATER, "the answer ends before its end" },
 	{ CURLE_GOT_NOTHING, -EPROTO, AGAIN_LATER, NULL },
 	{ CURLE_RECV_ERROR, -EPROTO, AGAIN_LATER, NULL },
@@ -408,6 +410,10 @@ static int library_failure(struct transfer *t, CURLcode code, struct err *err)
 		t->again = connected(t) ? AGAIN_LATER : AGAIN_REACHED;
 		return err_set(err, -ETIMEDOUT, "the server is too slow or silent (%s; see %s in limits.d)", words,
 			       time_limit(t));
+	}
+	if (code == CURLE_SSL_CONNECT_ERROR && strstr(words, "wrong version number")) {
+		t->again = AGAIN_REACHED;
+		return err_set(err, -EPROTO, "the server does not speak https (see --insecure-options=http)");
 	}
 	for (size_t i = 0; i < ARRAY_LEN(failures); i++)
 		if (failures[i].code == code) {

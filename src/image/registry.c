@@ -102,6 +102,9 @@ static int ask_document(struct endpoint *e, const struct wanted *w, struct http_
 static int cannot_get(const struct registry *r, const struct endpoint *e, const struct wanted *w, int result,
 		      struct err *err)
 {
+	if (result == -ERR_NOT_FOUND)
+		return err_wrap(err, result, "'%s' has no %s '%s' of '%s'", endpoint_name(e), w->kind,
+				strchr(w->path, '/') + 1, r->oci->repository);
 	return err_wrap(err, result, "cannot get %s '%s' of '%s' from '%s'", w->kind, strchr(w->path, '/') + 1,
 			r->oci->repository, endpoint_name(e));
 }
