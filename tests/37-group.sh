@@ -421,3 +421,36 @@ test_changed_layer_is_not_run() {
 		"docker://$registry/shell" --exec=/bin/true
 	no_pods
 }
+
+# Passwords that are root's alone keep nobody else from working without them.
+test_credentials_of_root_alone() {
+	local file=$CONFIG/auth.d/r.json
+
+	fetched_by_member
+	mkdir -p "$CONFIG/auth.d"
+	printf '{"rktKind":"auth","rktVersion":"v1","domains":["r.example.com"],"type":"basic","credentials":%s}' \
+		'{"user":"u","password":"hush"}' >"$file"
+	chmod 0600 "$file"
+	for _ in the-file the-directory; do
+		for command in "image list" "trust --list" config; do
+			# shellcheck disable=SC2086
+			ok "$T/member" $command
+			never_says hush
+			equal "" "$(grep auth.d "$T/err")" "what $command says of it"
+		done
+		ok "$T/member" fetch $url "$FIX/shell.aci"
+		equal 1 "$(grep -c 'without the credentials in .*auth.d' "$T/err")" "number of warnings"
+		ok "$T/member" --debug image list
+		complains 'passing over .*auth.d'
+		ok rkt config
+		says hush
+		chmod 0700 "$CONFIG/auth.d"
+	done
+	chmod 0755 "$CONFIG/auth.d"
+	chgrp rkt "$file"
+	chmod 0640 "$file"
+	ok "$T/member" config
+	says hush
+	ok "$T/member" fetch $url
+	equal "" "$(grep credentials "$T/err")" "what is said of credentials"
+}

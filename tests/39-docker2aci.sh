@@ -75,7 +75,10 @@ test_configuration() {
 	chmod a+rx "$T"
 	chmod -R a+rX "$T/layout"
 	ok setpriv --reuid=65534 --regid=65534 --clear-groups "${convert[@]}" "$T/layout"
-	complains 'the configuration is passed over: cannot open ".*/auth.d/c.json"'
+	complains 'the configuration is passed over: cannot open ".*/limits.d/c.json"'
+	chmod 0644 "$CONFIG"/{limits,registries}.d/c.json
+	ok setpriv --reuid=65534 --regid=65534 --clear-groups "${convert[@]}" "$T/layout"
+	complains 'without the credentials in ".*/auth.d/c.json"'
 }
 
 # Files that upper layers hide are gone, whatever hides them; what appc has words for is said and told.

@@ -12,6 +12,7 @@ static int fetch_run(struct cli *cli, void *args, char **argv, struct err *err)
 
 	if (!a->prepare.n_apps)
 		return err_set(err, -EINVAL, "must provide at least one image");
+	config_tell_unread(&cli->engine.config);
 	r = pod_args_check_pull(a, err);
 	if (r >= 0)
 		r = store_open(cli->engine.data_dir, STORE_WRITE, &store, err);

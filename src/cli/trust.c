@@ -62,6 +62,7 @@ static int add_keys(const struct request *q, struct err *err)
 
 	if (q->args->root && !q->words[0])
 		return err_set(err, -EINVAL, "error determining key location: empty prefix");
+	config_tell_unread(&q->engine->config);
 	r = fetch_keys(&q->fetch, q->prefix, q->words, &keys, &n, err);
 	if (r < 0)
 		return err_wrap(err, r, q->words[0] ? "error adding keys" : "error determining key location");

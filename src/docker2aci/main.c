@@ -146,7 +146,10 @@ static int load_config(const struct args *a, struct config *ret, struct err *err
 		err_clear(err);
 		return 0;
 	}
-	return r < 0 ? err_wrap(err, r, "cannot get configuration") : 0;
+	if (r < 0)
+		return err_wrap(err, r, "cannot get configuration");
+	config_tell_unread(ret);
+	return 0;
 }
 
 static int work(const struct args *a, const char *text, const char *work_dir)

@@ -43,6 +43,7 @@ static const struct json_field config_fields[] = {
 	{ "auth", JSON_LIST, AT(auth), 0, config_auth_fields, sizeof(struct config_auth) },
 	{ "dockerAuth", JSON_LIST, AT(docker_auth), 0, config_docker_fields, sizeof(struct config_docker_auth) },
 	{ "registries", JSON_LIST, AT(registries), 0, config_registry_fields, sizeof(struct config_registry) },
+	{ "unread", JSON_STRV, AT(unread), 0 },
 	{ "data", JSON_STRING, AT(data_dir), 0 },
 	{ "stage1-images", JSON_STRING, AT(stage1_images_dir), 0 },
 	{ "name", JSON_STRING, AT(stage1_name), 0 },
@@ -128,6 +129,8 @@ void config_override(struct config *c, struct config *upper)
 {
 	for (enum config_list list = 0; list < CONFIG_LISTS; list++)
 		override_list(c, upper, list);
+	for (char **path = upper->unread; path && *path; path++)
+		strv_add(&c->unread, *path);
 	override_text(&c->data_dir, &upper->data_dir);
 	override_text(&c->stage1_images_dir, &upper->stage1_images_dir);
 	override_text(&c->stage1_name, &upper->stage1_name);
@@ -173,6 +176,19 @@ static int owner_check(int fd, const char *path, struct err *err)
 	return 0;
 }
 
+/*
+ * Credentials are for those who may read them. Others do without, as anybody who has none; of other files they would
+ * do something else than what is configured.
+ */
+static bool pass_over(const char *dir_name, int r, const char *path, struct config *level)
+{
+	if (r != -EACCES || !geteuid() || !str_eq(dir_name, "auth.d"))
+		return false;
+	log_debug("passing over \"%s\": user %u may not read it", path, (unsigned)geteuid());
+	strv_add(&level->unread, path);
+	return true;
+}
+
 static int read_file(int dir_fd, const char *dir_name, const char *name, const char *path, struct config *level,
 		     struct err *err)
 {
@@ -189,8 +205,10 @@ static int read_file(int dir_fd, const char *dir_name, const char *name, const c
 		return 0;
 	}
 	fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return err_sys(err, -errno, "cannot open \"%s\"", path);
+	if (fd < 0) {
+		r = -errno;
+		return pass_over(dir_name, r, path, level) ? 0 : err_sys(err, r, "cannot open \"%s\"", path);
+	}
 	r = owner_check(fd, path, err);
 	if (r < 0)
 		return r;
@@ -254,6 +272,10 @@ static int read_dir(int base_fd, const char *base, const char *dir_name, struct 
 	int r;
 
 	r = open_dir(base_fd, dir_name, O_NOFOLLOW, dir_path, &fd, err);
+	if (pass_over(dir_name, r, dir_path, level)) {
+		err_clear(err);
+		return 0;
+	}
 	if (r)
 		return r < 0 ? r : 0;
 	r = list_names(fd, &names);

@@ -10,7 +10,7 @@
  * in ".json", no symlinks. A later directory overrides; the same thing twice in one is an
  * error. Files and directories must be root's and not writable by others when
  * root reads them (security.md H3). Credentials that everybody may read are
- * warned of.
+ * warned of; those that the caller, who is not root, may not read are passed over.
  */
 struct config_auth { char *domain, *type, *user, *password, *token; char *access_key_id, *secret_access_key, *region; };
 struct config_docker_auth { char *registry, *user, *password; };
@@ -20,6 +20,7 @@ struct config {
 	struct config_auth *auth; size_t n_auth;
 	struct config_docker_auth *docker_auth; size_t n_docker_auth;
 	struct config_registry *registries; size_t n_registries;
+	char **unread;						/* paths in auth.d that the caller may not read */
 	char *data_dir, *stage1_images_dir;			/* NULL: not configured */
 	char *stage1_name, *stage1_version, *stage1_location;
 	struct limits limits;					/* 0: not configured */
@@ -49,6 +50,9 @@ void config_override(struct config *c, struct config *upper);
  * strings stay the configuration's.
  */
 struct fetch_credential *config_credentials(const struct config *c, size_t *ret_n);
+
+/* Warns of credentials that the caller may not read: for commands that may need them, once. */
+void config_tell_unread(const struct config *c);
 
 /* The same of the registries that have mirrors. */
 struct fetch_registry *config_mirrors(const struct config *c, size_t *ret_n);

@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "base/mem.h"
 #include "stage0/settings.h"
 
@@ -26,6 +27,14 @@ struct fetch_credential *config_credentials(const struct config *c, size_t *ret_
 	}
 	*ret_n = n;
 	return list;
+}
+
+void config_tell_unread(const struct config *c)
+{
+	AUTO(free) char *paths = c->unread ? strv_join(c->unread, "\", \"") : NULL;
+
+	if (paths)
+		log_warn("going on without the credentials in \"%s\", which this user may not read", paths);
 }
 
 struct fetch_registry *config_mirrors(const struct config *c, size_t *ret_n)
