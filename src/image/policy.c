@@ -72,15 +72,6 @@ static int judge(struct search *s, int r, struct err *why)
 	return GOES_ON;
 }
 
-/* "sha256-HEX", as tags have it. The caller frees it. */
-static char *digest_tag(const char *digest, const char *ending)
-{
-	char *tag = xasprintf("%s%s", digest, ending);
-
-	*strchr(tag, ':') = '-';
-	return tag;
-}
-
 /* --- documents ------------------------------------------------------------- */
 
 static int read_document(const struct document *text, enum oci_kind kind, struct oci_document *ret,
@@ -167,7 +158,7 @@ static int check_payload(struct search *s, const struct oci_descriptor *d, const
 /* As cosign stored them up to version 2: layers of the manifest that has the tag. */
 static int look_for_payloads(struct search *s, const struct spot *at)
 {
-	AUTO(free) char *tag = digest_tag(at->digest, ".sig");
+	AUTO(free) char *tag = oci_digest_tag(at->digest, ".sig");
 	AUTO(oci_document_clear) struct oci_document manifest = {};
 	AUTO(err_clear) struct err why = {};
 	int r;
@@ -269,7 +260,7 @@ static int check_detached(struct search *s, const char *digest, const char *sign
 
 static int look_for_detached(struct search *s, const struct spot *at)
 {
-	AUTO(free) char *tag = digest_tag(at->digest, ".asc");
+	AUTO(free) char *tag = oci_digest_tag(at->digest, ".asc");
 	AUTO(oci_document_clear) struct oci_document manifest = {};
 	AUTO(document_clear) struct document text = {};
 	AUTO(err_clear) struct err why = {};

@@ -214,7 +214,7 @@ static int get_page(struct registry *r, struct endpoint *e, void *arg, struct er
 static int get_list(struct registry *r, struct endpoint *e, void *arg, struct err *err)
 {
 	struct listing *l = arg;
-	AUTO(free) char *path = xasprintf("manifests/%s", l->digest);
+	AUTO(free) char *tag = oci_digest_tag(l->digest, ""), *path = xasprintf("manifests/%s", tag);
 	AUTO(document_clear) struct document d = {};
 	struct wanted w = { .path = path, .kind = "list", .size = -1, .ret = &d };
 	int result = get_page(r, e, l, err);
@@ -222,7 +222,6 @@ static int get_list(struct registry *r, struct endpoint *e, void *arg, struct er
 	if (result != -ERR_NOT_FOUND)
 		return result;
 	err_clear(err);
-	*strchr(path, ':') = '-';
 	result = get_document(r, e, &w, err);
 	if (result >= 0 && str_eq(d.digest, l->digest))
 		return err_set(err, -ERR_NOT_FOUND, "'%s' is no list, but the image itself", path);

@@ -30,6 +30,15 @@ char *oci_digest_key(const char *digest)
 	return key;
 }
 
+char *oci_digest_tag(const char *digest, const char *ending)
+{
+	char *tag = xasprintf("%s%s", digest, ending);
+
+	assert(oci_digest_valid(digest));
+	*strchr(tag, ':') = '-';
+	return tag;
+}
+
 /* --- media types --- */
 
 static const struct { const char *type; enum oci_kind kind; } document_types[] = {

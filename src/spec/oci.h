@@ -52,6 +52,9 @@ bool oci_digest_valid(const char *digest);
  */
 char *oci_digest_key(const char *digest);
 
+/* "sha256-HEX" and the ending: the tag that stands for what a registry has about "sha256:HEX". The caller frees it. */
+char *oci_digest_tag(const char *digest, const char *ending);
+
 /*
  * content_type: what the server or the descriptor said, NULL: nothing; parameters behind a ";" do not count. It
  * must agree with the document. Layers may be of any media type here: signatures and other things that are no

@@ -20,6 +20,7 @@ static void test_digests(void **state)
 		"sha256:0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", " " DIGEST, DIGEST " ",
 	};
 	AUTO(free) char *key = oci_digest_key(DIGEST), *long_key = oci_digest_key("sha512:" HEX64 HEX64);
+	AUTO(free) char *tag = oci_digest_tag(DIGEST, ".sig");
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_false(oci_digest_valid(bad[i]));
@@ -27,6 +28,7 @@ static void test_digests(void **state)
 	assert_true(oci_digest_valid(DIGEST));
 	assert_true(oci_digest_valid("sha512:" HEX64 HEX64));
 	assert_string_equal(key, "sha256-" HEX64);
+	assert_string_equal(tag, "sha256-" HEX64 ".sig");
 	assert_string_equal(long_key, "sha512-" HEX64);
 }
 
