@@ -42,7 +42,13 @@ static void answer_image(const struct wire_request *request)
 	(void)wire_send_reply(WIRE_FD_CONTROL, &reply);
 }
 
-static int fake_fetch(void)
+/* Who was started by root is told whom to become, and that is not root. */
+static bool is_unprivileged(const char *as)
+{
+	return geteuid() || (str_starts(as ?: "", WIRE_ARG_AS) && !str_starts(as, WIRE_ARG_AS "0:"));
+}
+
+static int fake_fetch(char *const *argv)
 {
 	AUTO(wire_request_clear) struct wire_request request = {};
 	const char *what;
@@ -71,7 +77,7 @@ static int fake_fetch(void)
 	if (str_eq(what, "https://told"))
 		answer("error", -ERR_EXIT);
 	if (str_eq(what, "https://root"))
-		answer("error", geteuid() ? -EPERM : -EIO);
+		answer("error", is_unprivileged(argv[1]) ? -EPERM : -EIO);
 	return 5;
 }
 
@@ -277,7 +283,7 @@ int main(int argc, char **argv)
 	};
 
 	if (str_eq(argv[0], "rkt-fetch"))
-		return fake_fetch();
+		return fake_fetch(argv);
 	if (str_eq(argv[0], "rkt-unpack"))
 		return 0;
 	return cmocka_run_group_tests(tests, NULL, NULL);
