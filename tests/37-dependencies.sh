@@ -68,6 +68,34 @@ test_render() {
 	equal who "$(ls "$T/extracted")" "what the image itself brings"
 }
 
+# A pod gets the files that it was prepared with, also where they are made or compared later.
+test_prepared_with_an_older_dependency() {
+	local uuid
+
+	trust_key alice example.com
+	cp -a "$FIX/rootfs" "$T/base"
+	files "$T/base" who=old
+	pack "$T/base.aci" "$(manifest example.com/base)" "$T/base"
+	files "$T/top" top=top
+	pack "$T/top.aci" "$(manifest example.com/top "$(app /bin/busybox cat /who)" "\"dependencies\":[$(dep example.com/base)]")" "$T/top"
+	sign "$T/base.aci"
+	sign "$T/top.aci"
+	ok rkt fetch --pull-policy=never "$T/base.aci"
+	ok rkt fetch --pull-policy=never "$T/top.aci"
+	ok rkt prepare --pull-policy=never example.com/top
+	uuid=$out
+	files "$T/base" who=new
+	pack "$T/base.aci" "$(manifest example.com/base)" "$T/base"
+	sign "$T/base.aci"
+	ok rkt fetch --pull-policy=never "$T/base.aci"
+	# As for a kernel that cannot mount what is there.
+	sed -i 's/erofs (.*)$/tree/' "$DATA/cas/tree/.backend"
+	ok rkt run-prepared --verify-ondisk --net=none "$uuid"
+	equal old "$(tr -d '\r' <"$T/out")" "what the app sees"
+	ok rkt run --net=none --pull-policy=never example.com/top
+	equal new "$(tr -d '\r' <"$T/out")" "what an app sees now"
+}
+
 test_a_new_version_of_a_dependency() {
 	three_levels
 	ok rkt run --net=none example.com/a:1.0.0

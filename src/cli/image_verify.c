@@ -10,7 +10,7 @@ static int verify_image(const struct engine *e, struct store *store, int unpack_
 	size_t n = 0;
 	int r;
 
-	r = dependencies_layers(e, store, info, &layers, &n, err);
+	r = dependencies_layers(e, store, info, NULL, &layers, &n, err);
 	if (r >= 0)
 		r = store_verify(store, unpack_fd, info, layers, n, ret_had_tree, err);
 	tree_layers_free(layers, n);

@@ -23,6 +23,7 @@ struct walk {
 	enum pull_policy policy;
 	/* Gets the image of a dependency, stored already or not. */
 	int (*find)(struct walk *w, const struct dependency *d, struct image_info *ret, struct err *err);
+	char *const *among;		/* keys of the images that are meant; NULL: any */
 	bool last_first;		/* the order in which dependencies are visited */
 	char **seen;			/* IDs that were walked, where no layers are noted */
 	struct tree_layer *layers;
@@ -30,6 +31,25 @@ struct walk {
 };
 
 /* --- one dependency ------------------------------------------------------------- */
+
+static bool is_among(void *arg, const struct image_info *image)
+{
+	const struct walk *w = arg;
+	AUTO(free) char *key = xstrndup(image->id, IMAGE_KEY_LEN);
+
+	return strv_has(w->among, key);
+}
+
+static int find_name(struct walk *w, const char *name, const struct label *labels, size_t n, struct image_info *ret,
+		     struct err *err)
+{
+	int r;
+
+	if (!w->among)
+		return image_find_name(w->e, w->store, name, labels, n, ret, err);
+	r = store_find_name(w->store, name, labels, n, is_among, w, ret, err);
+	return r < 0 ? r : image_check_verified(w->e, ret, err);
+}
 
 static int find_stored(struct walk *w, const struct dependency *d, struct image_info *ret, struct err *err)
 {
@@ -44,7 +64,7 @@ static int find_stored(struct walk *w, const struct dependency *d, struct image_
 	labels = labels_copy(d->labels, d->n_labels);
 	r = reference_default_labels(&labels, &n, err);
 	if (r >= 0)
-		r = image_find_name(w->e, w->store, d->image_name, labels, n, ret, err);
+		r = find_name(w, d->image_name, labels, n, ret, err);
 	labels_free(labels, n);
 	return r;
 }
@@ -244,10 +264,10 @@ int dependencies_obtain(const struct engine *e, struct store *store, const struc
 	return top->depends ? walk(&w, top, err) : 0;
 }
 
-int dependencies_layers(const struct engine *e, struct store *store, const struct image_info *top,
+int dependencies_layers(const struct engine *e, struct store *store, const struct image_info *top, char *const *among,
 			struct tree_layer **ret, size_t *ret_n, struct err *err)
 {
-	struct walk w = { .e = e, .store = store, .find = find_stored, .last_first = true };
+	struct walk w = { .e = e, .store = store, .find = find_stored, .among = among, .last_first = true };
 	int r = top->depends ? walk(&w, top, err) : 0;
 
 	if (r < 0) {

@@ -20,9 +20,11 @@ int dependencies_obtain(const struct engine *e, struct store *store, const struc
  * From the store alone: the archives that the image's files come from, in the
  * order in which the first that has a path wins: the image, then of its
  * dependencies the last one first, each followed by its own. *ret is NULL for an
- * image without dependencies. -ERR_NOT_FOUND: one of them is not stored.
+ * image without dependencies. among: keys of the images that dependencies mean, as
+ * a tree that was made of them noted it; NULL: those that are meant now.
+ * -ERR_NOT_FOUND: one of them is not stored.
  */
-int dependencies_layers(const struct engine *e, struct store *store, const struct image_info *top,
+int dependencies_layers(const struct engine *e, struct store *store, const struct image_info *top, char *const *among,
 			struct tree_layer **ret, size_t *ret_n, struct err *err);
 
 /*

@@ -12,6 +12,7 @@ struct tree_need {
 	int *unpack_fd;			/* rkt-unpack; -1: opened when it is needed */
 	bool for_stage1;
 	bool verify;			/* read all of it again, against what was stored */
+	char *const *among;		/* keys of the images that dependencies mean; NULL: those that are meant now */
 };
 
 /*

@@ -58,7 +58,7 @@ int tree_layers(const struct tree_need *need, struct image_info *info, struct tr
 
 	/* What an archive says may lead to other dependencies than what was said of it. */
 	while (r >= 0) {
-		r = dependencies_layers(need->e, need->store, info, &layers, &n, err);
+		r = dependencies_layers(need->e, need->store, info, need->among, &layers, &n, err);
 		if (r < 0)
 			return r;
 		r = vouch_for_layers(need, layers, n, err);
@@ -173,7 +173,9 @@ static int find_owner(const struct tree_need *need, int tree_fd, const char *tre
 int tree_check(const struct tree_need *need, const char *tree, struct err *err)
 {
 	AUTO(image_info_clear) struct image_info info = {};
-	struct wanted w = { .need = need, .info = &info };
+	AUTO(strv_free) char **made_of = NULL;
+	struct tree_need then = *need;
+	struct wanted w = { .need = &then, .info = &info };
 	AUTO(close) int fd = -1;
 	int r;
 
@@ -182,7 +184,11 @@ int tree_check(const struct tree_need *need, const char *tree, struct err *err)
 		return r;
 	r = find_owner(need, fd, tree, &info, err);
 	if (r >= 0)
-		r = tree_layers(need, &info, &w.layers, &w.n, err);
+		r = store_tree_layers(fd, &made_of, err);
+	/* What it depends on may have been fetched anew since. */
+	then.among = made_of;
+	if (r >= 0)
+		r = tree_layers(&then, &info, &w.layers, &w.n, err);
 	if (r >= 0 && !fits(need, fd))
 		r = add_files(&w, err);
 	if (r >= 0 && need->verify)
