@@ -43,6 +43,15 @@ test_bad_flags() {
 	[ ! -e "$DATA/cas/image" ] || [ -z "$(ls "$DATA/cas/image")" ] || fail "something is there"
 }
 
+test_negative_grace_period() {
+	have probe
+	exits 254 rkt image gc --grace-period=-1h
+	complains 'a negative duration'
+	names | grep -q probe || fail "the image is gone"
+	exits 254 rkt gc --grace-period=-1h
+	exits 254 rkt gc --expire-prepared=-1h
+}
+
 test_running_pod() {
 	have shell
 	pod_start example.com/shell --exec=/bin/sleep -- 100

@@ -40,6 +40,7 @@ static void add_parts(char ***list, const char *value)
 static int store(const struct opt *o, void *args, const char *value, struct err *err)
 {
 	void *at = (char *)args + o->at;
+	int64_t duration = 0;
 	int r = 0;
 
 	switch (o->type) {
@@ -56,8 +57,13 @@ static int store(const struct opt *o, void *args, const char *value, struct err 
 		add_parts(at, value);
 		return 0;
 	case OPT_DURATION:
-		r = duration_parse(value, at);
-		return r < 0 ? err_set(err, r, "no duration such as 30s, 10m or 1h30m") : 0;
+		r = duration_parse(value, &duration);
+		if (r < 0)
+			return err_set(err, r, "no duration such as 30s, 10m or 1h30m");
+		if (duration < 0)
+			return err_set(err, -EINVAL, "a negative duration");
+		*(int64_t *)at = duration;
+		return 0;
 	case OPT_CALL:
 		return o->call(args, o, value, err);
 	}

@@ -186,6 +186,7 @@ static void errors(void **state)
 		{ "--flag=maybe", "invalid argument \"maybe\" for --flag=maybe: neither true nor false" },
 		{ "--format=bogus", "invalid argument \"bogus\" for --format=bogus: Invalid format option: bogus" },
 		{ "--format bogus", "invalid argument \"bogus\" for --format: Invalid format option: bogus" },
+		{ "--grace=-1h", "invalid argument \"-1h\" for --grace=-1h: a negative duration" },
 		{ "--grace=5", "invalid argument \"5\" for --grace=5: no duration such as 30s, 10m or 1h30m" },
 	};
 
