@@ -38,13 +38,13 @@ static int image_list_run(struct cli *cli, void *args, char **argv, struct err *
 	if (a->format != FORMAT_TABLE)
 		out_text("\n");
 	out_errors("images", bad);
-	return 0;
+	return bad ? EXIT_FAILED : 0;
 }
 
 const struct cmd cmd_image_list = {
 	.name = "image list", .args = "", .help = "list images in the local store",
 	.description = "SIZE is what the image takes on disk, a layer that several images have in equal parts, so that all\n"
-		       "add up to what is taken. TOTAL is all that an image consists of.",
+		       "add up to what is taken. TOTAL is all that an image consists of. Exits 254 if some cannot be read.",
 	.opts = { image_list_opts }, .args_size = sizeof(struct image_list_args), .looks = true, .run = image_list_run,
 	.clear = image_list_clear,
 };
