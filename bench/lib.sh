@@ -42,7 +42,7 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-mkdir -p "$T/bin"
+mkdir -p "$T/bin" "$T/etc" "$T/vendor"
 cc -std=gnu17 -D_GNU_SOURCE -O2 -iquote "$TOP/src" -include "$TOP/src/base/banned.h" \
 	"$BENCH/compare.c" "$TOP/src/base/mem.c" -o "$T/bin/compare"
 cc -std=gnu17 -D_GNU_SOURCE -O2 -iquote "$TOP/src" "$BENCH/floor.c" "$TOP/src/base/mem.c" -o "$T/bin/floor"

@@ -19,6 +19,14 @@ test_layers() {
 	END
 }
 
+# A default directory may be absent; one that somebody names was meant.
+test_named_directories_are_there() {
+	for option in user-config local-config system-config; do
+		refused "cannot open \"$T/nope\"" rkt --$option="$T/nope" config
+	done
+	ok rkt --user-config="$T/etc" config
+}
+
 test_paths() {
 	mkdir -p "$CONFIG/paths.d" "$T/own-data"
 	printf '{"rktKind":"paths","rktVersion":"v1","data":"%s"}' "$T/own-data" >"$CONFIG/paths.d/p.json"

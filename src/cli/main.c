@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -88,6 +89,17 @@ static int data_dir(const struct global_args *g, const struct config *config, ch
 	return absolute(dir, ret, err);
 }
 
+/* The defaults may be absent; whoever names one means one that is there. */
+static int check_named(const char *const *dirs, size_t n, struct err *err)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < n; i++)
+		if (dirs[i] && stat(dirs[i], &st) < 0 && errno == ENOENT)
+			return err_sys(err, -ENOENT, "cannot open \"%s\"", dirs[i]);
+	return 0;
+}
+
 static int engine_open(struct engine *e, const struct global_args *g, struct err *err)
 {
 	int r;
@@ -103,7 +115,9 @@ static int engine_open(struct engine *e, const struct global_args *g, struct err
 		r = absolute(g->user_config, &e->user_config, err);
 	if (r < 0)
 		return r;
-	r = config_load(e->system_config, e->local_config, e->user_config, &e->config, err);
+	r = check_named((const char *[]){ g->system_config, g->local_config, g->user_config }, 3, err);
+	if (r >= 0)
+		r = config_load(e->system_config, e->local_config, e->user_config, &e->config, err);
 	if (r < 0)
 		return err_wrap(err, r, "cannot get configuration");
 	limits_set(&e->config.limits);
