@@ -367,6 +367,9 @@ test_volume_mistakes() {
 	have shell
 	refused 'dangling mount point' rkt run --net=none $SHELL_IMAGE --mount=volume=none,target=/v
 	refused '/no/such' rkt run --net=none --volume=v,kind=host,source=/no/such/place $SHELL_IMAGE --mount=volume=v,target=/v
+	refused '/no/such' rkt run --net=none --volume=v,kind=host,source=/no/such/place $SHELL_IMAGE --exec=/bin/true
+	no_pods
+	ok rkt run --net=none --volume=v,kind=host,source="$T" $SHELL_IMAGE --exec=/bin/true
 	exits 254 rkt run --net=none --volume=v,kind=magic $SHELL_IMAGE
 	exits 254 rkt run --net=none --volume=v,kind=host $SHELL_IMAGE
 	exits 254 rkt run --net=none --volume=v,kind=host,source=relative $SHELL_IMAGE

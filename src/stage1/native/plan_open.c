@@ -172,10 +172,24 @@ static int open_resolution(struct pod_plan *plan, struct err *err)
 	return r;
 }
 
+/* A volume that no app mounts is fine; one that cannot be there was mistyped. */
+static int check_sources(const struct pod_manifest *pod, struct err *err)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < pod->n_volumes; i++)
+		if (volume_is_host(&pod->volumes[i]) && stat(pod->volumes[i].source, &st) < 0)
+			return err_sys(err, -errno, "volume '%s': Failed to stat %s", pod->volumes[i].name,
+				       pod->volumes[i].source);
+	return 0;
+}
+
 int plan_open(struct pod_plan *plan, struct err *err)
 {
 	int r = open_resolution(plan, err);
 
+	if (r >= 0)
+		r = check_sources(&plan->manifest, err);
 	for (size_t i = 0; i < plan->n_apps && r >= 0; i++)
 		r = open_app(plan, &plan->apps[i], err);
 	return r;
