@@ -258,6 +258,25 @@ test_other_system() {
 	no_pods
 }
 
+# Of a registry that has no index, the image comes whatever it is for; what it is for is seen before it is run.
+test_other_machine() {
+	sed "s|BUSYBOX|$FIX/bin/busybox|" <<-'END' | oci "$T/layout" >/dev/null
+		image theirs s390x
+		set Cmd '["/bin/true"]'
+		layer
+		file bin/true copy=BUSYBOX mode=0755
+		image ours
+		set Cmd '["/bin/true"]'
+		layer
+		file bin/true copy=BUSYBOX mode=0755
+	END
+	ok rkt --insecure-options=image fetch "oci:$T/layout:theirs"
+	refused 'is for s390x, and this machine is amd64' rkt --insecure-options=image run --net=none "oci:$T/layout:theirs"
+	refused 'is for s390x' rkt --insecure-options=image prepare "oci:$T/layout:theirs"
+	no_pods
+	ok rkt --insecure-options=image run --net=none "oci:$T/layout:ours"
+}
+
 test_networks() {
 	have probe
 	refused 'network' rkt run --net=nonsense $PROBE

@@ -250,6 +250,19 @@ const char *host_arch(void)
 	return "unknown";
 }
 
+bool host_runs(const char *arch)
+{
+	static const struct { const char *host, *too; } compatible[] = {
+		{ "amd64", "i386" }, { "aarch64", "armv7l" }, { "aarch64", "armv6l" }, { "armv7l", "armv6l" },
+	};
+	const char *host = host_arch();
+
+	for (size_t i = 0; i < ARRAY_LEN(compatible); i++)
+		if (str_eq(compatible[i].host, host) && str_eq(compatible[i].too, arch))
+			return true;
+	return str_eq(host, arch);
+}
+
 int os_arch_check(const char *os, const char *arch, struct err *err)
 {
 	if (os && !str_eq(os, "linux"))

@@ -38,6 +38,7 @@ int image_hash_check(const char *s, struct err *err);	/* likewise, or "sha256-" 
 /* os and arch as rkt names them, e.g. "linux" and "amd64". */
 const char *host_os(void);
 const char *host_arch(void);
+bool host_runs(const char *arch);	/* its own programs, and those of the smaller one that such machines run too */
 int os_arch_check(const char *os, const char *arch, struct err *err);
 
 /* One label or annotation of a manifest. */

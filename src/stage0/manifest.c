@@ -29,12 +29,17 @@ static int check_platform(const struct image_manifest *m, struct err *err)
 {
 	const char *os = label_get(m->labels, m->n_labels, "os");
 	const char *arch = label_get(m->labels, m->n_labels, "arch");
+	int k;
 
 	if (!os)
 		return err_set(err, -ERR_BAD_INPUT, "missing os label in the image manifest");
 	if (!arch)
 		return err_set(err, -ERR_BAD_INPUT, "missing arch label in the image manifest");
-	return os_arch_check(os, arch, err);
+	k = os_arch_check(os, arch, err);
+	if (k >= 0 && !host_runs(arch))
+		return err_set(err, -ERR_BAD_INPUT, "image \"%s\" is for %s, and this machine is %s", m->name, arch,
+			       host_arch());
+	return k;
 }
 
 static int name_app(const struct app_request *r, const struct image_manifest *m, struct runtime_app *app,
