@@ -42,7 +42,7 @@ test_dialogue_yes() {
 }
 
 test_dialogue_no() {
-	try python3 "$LIB/terminal.py" "expect=(yes/no)?" "send=no\n" -- \
+	exits 254 python3 "$LIB/terminal.py" "expect=(yes/no)?" "send=no\n" -- \
 		"$RKT" --dir="$DATA" --local-config="$CONFIG" trust --prefix=example.com "$FIX/keys/alice.asc"
 	says 'not trusting'
 	[ ! -e "$CONFIG/trustedkeys/prefix.d/example.com/$(fingerprint alice)" ] || fail "the key was stored"
@@ -51,7 +51,15 @@ test_dialogue_no() {
 test_no_terminal() {
 	exits 254 rkt trust --prefix=example.com "$FIX/keys/alice.asc"
 	complains 'lack of tty'
+	complains '--skip-fingerprint-review'
+	! grep -- --trust-keys-from-https "$T/err" || fail "recommends what does not help with a file"
 	[ ! -e "$CONFIG/trustedkeys" ] || [ -z "$(find "$CONFIG/trustedkeys" -type f)" ] || fail "the key was stored"
+}
+
+test_prefix_with_a_tag() {
+	refused 'omit :1\.0$' rkt trust --skip-fingerprint-review --prefix=quay.io/org:1.0 "$FIX/keys/alice.asc"
+	refused 'omit @sha256:00$' rkt trust --skip-fingerprint-review --prefix=localhost:5000/app@sha256:00 "$FIX/keys/alice.asc"
+	refused 'ACIdentifier' rkt trust --skip-fingerprint-review --prefix=quay.io/Org "$FIX/keys/alice.asc"
 }
 
 test_unbounded() {

@@ -83,7 +83,7 @@ test_accepting() {
 test_accepting_asks() {
 	exits 254 rkt trust --accept-unsigned --prefix=quay.io/x
 	complains 'lack of tty'
-	try python3 "$LIB/terminal.py" "expect=below \"quay.io/x\"" "expect=unsigned (yes/no)?" "send=no\n" -- \
+	exits 254 python3 "$LIB/terminal.py" "expect=below \"quay.io/x\"" "expect=unsigned (yes/no)?" "send=no\n" -- \
 		"$RKT" --dir="$DATA" --local-config="$CONFIG" trust --accept-unsigned --prefix=quay.io/x
 	says 'not accepting unsigned images'
 	[ ! -e "$CONFIG/trustedkeys/accepted.d" ] || fail "it was noted"

@@ -51,13 +51,13 @@ struct request {
 
 static enum key_review how_to_review(const struct request *q)
 {
-	return q->args->skip_review ? KEY_SKIP_REVIEW : KEY_ASK;
+	return q->args->skip_review ? KEY_SKIP_REVIEW : KEY_ASK_IN_TRUST;
 }
 
 static int add_keys(const struct request *q, struct err *err)
 {
 	struct found_key *keys = NULL;
-	size_t n = 0;
+	size_t n = 0, declined = 0;
 	int r;
 
 	if (q->args->root && !q->words[0])
@@ -66,10 +66,14 @@ static int add_keys(const struct request *q, struct err *err)
 	r = fetch_keys(&q->fetch, q->prefix, q->words, &keys, &n, err);
 	if (r < 0)
 		return err_wrap(err, r, q->words[0] ? "error adding keys" : "error determining key location");
-	for (size_t i = 0; i < n && r >= 0; i++)
+	for (size_t i = 0; i < n && r >= 0; i++) {
 		r = key_review_and_add(&q->fetch, &keys[i], q->prefix, how_to_review(q), err);
+		declined += r == 1;
+	}
 	found_keys_free(keys, n);
-	return r < 0 ? err_wrap(err, r, "error adding keys") : 0;
+	if (r < 0)
+		return err_wrap(err, r, "error adding keys");
+	return n && declined == n ? EXIT_FAILED : 0;
 }
 
 static int accept_unsigned(const struct request *q, struct err *err)
@@ -81,7 +85,7 @@ static int accept_unsigned(const struct request *q, struct err *err)
 	if (q->words[0])
 		return err_set(err, -EINVAL, "--accept-unsigned takes no key");
 	r = unsigned_review_and_accept(&q->fetch, q->prefix, how_to_review(q), err);
-	return r < 0 ? r : 0;
+	return r > 0 ? EXIT_FAILED : r;
 }
 
 /* --- listing ----------------------------------------------------------------- */
@@ -249,6 +253,19 @@ static int remove_trust(const struct request *q, struct err *err)
 
 /* --- the command ------------------------------------------------------------------ */
 
+/* Images are named with a tag or digest, what is trusted is not. written: as the user has it. */
+static int check_name(const char *written, const char *prefix, struct err *err)
+{
+	const char *slash = strrchr(written, '/');
+	const char *tag = slash ? strpbrk(slash, ":@") : NULL;
+	int r = ac_identifier_check(prefix, err);
+
+	if (r >= 0 || !tag)
+		return r;
+	err_clear(err);
+	return err_set(err, -EINVAL, "--prefix must not contain a tag or digest, omit %s", tag);
+}
+
 static int check(const struct trust_args *a, const char *prefix, struct err *err)
 {
 	const char *scheme_end = prefix ? strstr(prefix, "://") : NULL;
@@ -262,7 +279,7 @@ static int check(const struct trust_args *a, const char *prefix, struct err *err
 	if (scheme_end)
 		return err_set(err, -EINVAL, "--prefix must not contain a URL scheme, omit %.*s://",
 			       (int)(scheme_end - prefix), prefix);
-	return prefix ? ac_identifier_check(prefix, err) : 0;
+	return prefix ? check_name(a->prefix, prefix, err) : 0;
 }
 
 /* What people call "busybox" of Docker Hub is not below that name there; a user's images are. */

@@ -109,13 +109,26 @@ static int ask(const char *question, const char *what, struct err *err)
 	}
 }
 
-static int ask_about_key(const char *prefix, struct err *err)
+/* Of this very key, which is on the command line or what the server of the prefix offers. */
+static void tell_how_to_go_on(const struct found_key *key, const char *prefix)
+{
+	say("To trust the key for \"%s\", do one of the following:", prefix);
+	say(" - call rkt trust on a terminal, and compare the fingerprint");
+	say(" - call it with --skip-fingerprint-review, if the key came from where you trust already");
+	if (str_starts(key->location, "https://"))
+		say(" - call it with --trust-keys-from-https");
+}
+
+static int ask_about_key(const struct found_key *key, const char *prefix, enum key_review review, struct err *err)
 {
 	static const char what[] = "error reviewing key";
 
 	if (can_ask())
 		return ask("Are you sure you want to trust this key (yes/no)?", what, err);
-	tell_how_to_trust(prefix);
+	if (review == KEY_ASK_IN_TRUST)
+		tell_how_to_go_on(key, prefix);
+	else
+		tell_how_to_trust(prefix);
 	err_set(err, -ENOTTY, "unable to ask user to review fingerprint due to lack of tty");
 	return err_wrap(err, -ENOTTY, what);
 }
@@ -149,7 +162,7 @@ int key_review_and_add(const struct fetch_config *config, const struct found_key
 	say("prefix: \"%s\"\nkey: \"%s\"", shown, location);
 	fputs(text, stdout);
 	fflush(stdout);
-	r = skip ? 1 : ask_about_key(shown, err);
+	r = skip ? 1 : ask_about_key(key, shown, review, err);
 	if (r < 0)
 		return r;
 	if (!r) {

@@ -4,7 +4,8 @@
 
 /* Keys and the person: what is shown and asked (inventory §3). */
 
-enum key_review { KEY_ASK, KEY_SKIP_REVIEW };
+/* What is told where nobody can be asked: how to go on with a fetch, or with rkt trust. */
+enum key_review { KEY_ASK, KEY_ASK_IN_TRUST, KEY_SKIP_REVIEW };
 
 /*
  * Shows one key, asks unless told not to, and stores it (inventory §3, the
