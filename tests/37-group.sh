@@ -80,6 +80,26 @@ test_member_fetches_lists_removes() {
 	nothing_stored
 }
 
+# Without a tree, too, the bytes are held against the ID.
+test_member_verifies() {
+	fetched_by_member
+	shell_oci "$T/layout" >/dev/null
+	chmod -R a+rX "$T/layout"
+	ok "$T/member" --insecure-options=image fetch "oci:$T/layout"
+	oci=$out
+	for image in example.com/shell "$oci"; do
+		ok "$T/member" image verify "$image"
+		says '^successfully verified checksum for image: .* not rendered'
+	done
+	for blob in $(find "$DATA/cas/blob" -type f -user 4001 -size +100k); do
+		printf 'X' | dd of="$blob" bs=1 seek=50000 conv=notrunc 2>/dev/null
+	done
+	for image in example.com/shell "$oci"; do
+		exits 254 "$T/member" image verify "$image"
+		complains 'hash does not match|has other bytes'
+	done
+}
+
 test_member_cannot_do_more() {
 	fetched_by_member
 	refused 'unprivileged user' "$T/member" run --net=none example.com/shell --exec=/bin/true
@@ -114,6 +134,10 @@ test_root_does_not_believe_a_member() {
 	fetched_by_member
 	refused 'example.com/shell.*(fetch|verified)' rkt run --pull-policy=never --net=none example.com/shell --exec=/bin/true
 	complains 'whose word on its signature does not count'
+	ok rkt image list --no-legend --fields=name,verified
+	says '^example.com/shell[^[:space:]]*[[:space:]]+-$'
+	ok "$T/member" image list --no-legend --fields=name,verified
+	says "^example.com/shell.*$(fingerprint alice | cut -c1-16)"
 	ok rkt run --net=none $url --exec=/bin/true
 	equal root "$(stat -c %U "$DATA/cas/image/sha512-"*"$(image_id "$FIX/shell.aci" | cut -c8-39)"*)" "whose word it is"
 	ok rkt run --pull-policy=never --net=none example.com/shell --exec=/bin/true

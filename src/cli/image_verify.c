@@ -32,7 +32,8 @@ static int verify_one(const struct engine *e, struct store *store, int unpack_fd
 	if (had_tree)
 		out_line("successfully verified checksum for image: \"%s\" (\"%s\")", info.name, info.id);
 	else
-		out_line("image \"%s\" not rendered; no verification needed", info.name);
+		out_line("successfully verified checksum for image: \"%s\" (\"%s\"), which is not rendered: it has no files yet",
+			 info.name, info.id);
 	return 0;
 }
 
