@@ -432,6 +432,30 @@ test_digest_is_what_it_names() {
 	equal "" "$(registry_requests)" "what root asked the registry for"
 }
 
+# A name that root gave an image is root's to take away; a member's own name for it is the member's.
+test_names_of_root() {
+	local tag
+
+	the_group
+	shell_oci "$T/layout" >/dev/null
+	registry 5000
+	for tag in v1 v2 member; do
+		push "$T/layout:latest" "app:$tag"
+	done
+	for tag in v1 v2; do
+		ok rkt --insecure-options=image fetch "docker://$registry/app:$tag"
+	done
+	ok "$T/member" --insecure-options=image fetch "docker://$registry/app:member"
+	exits 254 "$T/member" image rm localhost_5000/app:v1
+	complains 'only root takes away'
+	ok rkt image list --no-legend --fields=name --sort=name
+	equal "$(printf 'localhost_5000/app:%s\n' member v1 v2)" "$(grep localhost "$T/out" | sed 's/ *$//')" "the names"
+	ok "$T/member" image rm localhost_5000/app:member
+	ok rkt image rm localhost_5000/app:v1
+	ok rkt image list --no-legend --fields=name
+	equal localhost_5000/app:v2 "$(grep localhost "$T/out" | sed 's/ *$//')" "the name that is left"
+}
+
 test_changed_layer_is_not_run() {
 	the_group
 	shell_oci "$T/layout" >/dev/null

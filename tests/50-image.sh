@@ -442,3 +442,50 @@ test_import_refuses() {
 	! head -c 3000000 /dev/zero | rkt image import >"$T/out" 2>"$T/err" || fail "more than the limit"
 	complains 'limit image-bytes \(1MiB; limits\.d\)'
 }
+
+# One image under several tags: each is found, listed and removed by itself, and none takes another away.
+test_several_names() {
+	local image id tag
+
+	shell_oci "$T/layout" >/dev/null
+	registry 5000
+	for tag in v1 latest; do
+		push "$T/layout:latest" "app:$tag"
+	done
+	push "$T/layout:latest" mirror/app:v1
+	rkt="rkt --insecure-options=image"
+	for image in app:v1 app:latest mirror/app:v1; do
+		ok $rkt fetch --full "docker://$registry/$image"
+		id=${id:-$out}
+		equal "$id" "$out" "the image $image"
+	done
+	ok rkt image list --no-legend --fields=name --sort=name
+	equal "$(printf 'localhost_5000/%s\n' app:latest app:v1 mirror/app:v1)" "$(sed 's/ *$//' "$T/out")" "the names"
+	ok rkt image list --no-legend --full --fields=id,size
+	equal "$id" "$(awk '{print $1}' "$T/out" | sort -u)" "the ID of each"
+	forget_requests
+	for image in app:v1 app:latest mirror/app:v1; do
+		ok $rkt run --net=none --pull-policy=never "docker://$registry/$image" --exec=/bin/true
+	done
+	equal "" "$(registry_requests)" "what the registry was asked"
+	ok rkt image rm localhost_5000/app:v1
+	says '^successfully removed the name "localhost_5000/app:v1"'
+	refused 'app:v1' $rkt run --net=none --pull-policy=never "docker://$registry/app:v1" --exec=/bin/true
+	ok $rkt run --net=none --pull-policy=never "docker://$registry/app:latest" --exec=/bin/true
+	ok rkt image verify "$id"
+	ok rkt gc --grace-period=0s
+	ok rkt image gc --grace-period=24h
+	ok rkt image list --no-legend --fields=name
+	equal 2 "$(grep -c '^localhost' "$T/out")" "how many names are left"
+	ok rkt image rm localhost_5000/mirror/app
+	[ ! -e "$DATA/cas/name/localhost_5000,mirror,app" ] || fail "the name's directory is left"
+	# By its last name, as by its ID, the image goes.
+	ok rkt image rm localhost_5000/app:latest
+	says '^successfully removed aci for image'
+	equal '' "$(find "$DATA/cas/image" "$DATA/vouched" -name "${id:0:71}*")" "what is known of it"
+	for image in app:v1 app:latest; do
+		ok $rkt fetch "docker://$registry/$image"
+	done
+	ok rkt image rm "$id"
+	equal '' "$(find "$DATA/cas/image" "$DATA/cas/name" "$DATA/vouched" -name "${id:0:71}*")" "what is known of it"
+}

@@ -5,7 +5,7 @@
 struct removal {
 	struct store *store;
 	struct pods *pods;
-	int done, stale, failed;
+	int done, names, stale, failed;
 };
 
 static bool in_use(void *arg, const char *tree) { return pods_use_tree(arg, tree); }
@@ -23,6 +23,14 @@ static int rm_one(struct removal *m, const char *text, struct err *err)
 	int r;
 
 	r = store_find(m->store, text, &info, err);
+	/* By a name only that one goes, as long as the image has others. */
+	if (r >= 0 && !store_is_hash(text))
+		r = store_remove_name(m->store, &info, err);
+	if (r == 1) {
+		out_line("successfully removed the name \"%s\" of image: \"%s\"", text, info.id);
+		m->names++;
+		return 0;
+	}
 	if (r >= 0)
 		r = store_remove(m->store, &info, in_use, m->pods, &left, err);
 	if (r < 0)
@@ -38,6 +46,8 @@ static int summary(const struct removal *m, struct err *err)
 {
 	if (m->done)
 		log_info("%d image(s) successfully removed", m->done);
+	if (m->names)
+		log_info("%d name(s) successfully removed", m->names);
 	if (m->stale)
 		log_info("%d image(s) removed but left some stale files", m->stale);
 	if (m->failed)
@@ -76,5 +86,6 @@ static int image_rm_run(struct cli *cli, void *args, char **argv, struct err *er
 const struct cmd cmd_image_rm = {
 	.name = "image rm", .args = "IMAGE...",
 	.help = "remove image(s) with the given ID(s) or name(s) from the local store",
+	.description = "By a name only that name goes, as long as the image has others.",
 	.max = -1, .words = WORDS_IMAGES, .run = image_rm_run,
 };

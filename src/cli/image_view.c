@@ -177,7 +177,7 @@ static int compare(const void *x, const void *y, void *arg)
 	for (char *const *s = a->sort ? a->sort : default_sort; *s && !order; s++)
 		order = column(*s)->compare(p, q);
 	if (!order)	/* always the same list for the same store */
-		return strcmp(p->id, q->id);
+		return strcmp(p->id, q->id) ?: by_name(p, q);
 	return a->descending ? -order : order;
 }
 

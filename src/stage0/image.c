@@ -52,6 +52,22 @@ int image_check_verified(const struct engine *e, const struct image_info *image,
 		       "(try --insecure-options=image)", image->verified_by, image->name, IMAGE_KEY_LEN, image->id);
 }
 
+void image_prefer_verified(const struct engine *e, struct image_info *image)
+{
+	struct image_info *names = NULL;
+	size_t n = 0;
+
+	store_names(image, &names, &n);
+	for (size_t i = 0; i < n; i++)
+		if (image_is_verified(e, &names[i])) {
+			image_info_clear(image);
+			*image = names[i];
+			names[i] = (struct image_info){};
+			break;
+		}
+	image_infos_free(names, n);
+}
+
 /* --- the store --- */
 
 struct candidates {
@@ -119,10 +135,11 @@ static int find_source(const struct engine *e, struct store *store, const char *
 {
 	struct candidates c = { .e = e, .refused = err };
 	struct image_info *list = NULL, *best = NULL;
-	size_t n = 0, bad = 0;
+	AUTO(strv_free) char **bad = NULL;
+	size_t n = 0;
 	int r;
 
-	r = store_list(store, &list, &n, &bad, err);
+	r = store_list_all(store, &list, &n, &bad, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
@@ -237,6 +254,7 @@ static int obtain_hash(struct wanted *w, struct image_info *ret, struct err *err
 	if (str_starts(w->ref.hash, "sha256") && !has_digest(w->e, w->store, ret, ret->digest))
 		return err_set(err, -ERR_BAD_INPUT, "the image \"%s\" has not the digest that is known of it: remove it",
 			       ret->id);
+	image_prefer_verified(w->e, ret);
 	return image_check_verified(w->e, ret, err);
 }
 

@@ -14,6 +14,9 @@ bool image_is_verified(const struct engine *e, const struct image_info *image);
 /* Does a key vouch for it, rather than that nobody need? Only then may it ask for more than others (D5). */
 bool image_is_signed(const struct engine *e, const struct image_info *image);
 
+/* An image that was named by its hash may have several names: puts one in front by which it is verified, if it can. */
+void image_prefer_verified(const struct engine *e, struct image_info *image);
+
 /* Refuses an image that is not verified, unless INSECURE_IMAGE is set; says why. */
 int image_check_verified(const struct engine *e, const struct image_info *image, struct err *err);
 

@@ -188,6 +188,7 @@ static int find_app_image(struct preparation *p, const struct runtime_app *app, 
 	k = store_find_id(p->store, app->image.id, &image->info, err);
 	if (k < 0)
 		return err_wrap(err, k, "could not resolve image \"%s\"", app->image.id);
+	image_prefer_verified(p->e, &image->info);
 	k = image_check_verified(p->e, &image->info, err);
 	if (k >= 0)
 		k = take_image(p, image, &m, err);

@@ -15,19 +15,75 @@ static void take_text(char **to, char **from)
 		*to = TAKE(*from);
 }
 
+/* For each of its names, in front. The order stays. */
+static void each_name(struct image_info *i, void (*each)(void *arg, struct image_info *i), void *arg)
+{
+	for (int k = 0; k <= (int)i->n_others; k++) {
+		image_name_swap(i, k);
+		each(arg, i);
+		image_name_swap(i, k);
+	}
+}
+
+/* The group rkt may add images, but not say who signed them. */
+static void doubt(void *arg, struct image_info *i)
+{
+	(void)arg;
+	i->vouched = false;
+	i->hearsay = i->verified_by;
+	free(TAKE(i->verified_by));
+}
+
+static void believe(void *arg, struct image_info *i)
+{
+	(void)arg;
+	i->vouched = true;
+}
+
+/* One name of what others say, into what is sure. */
+static void add_doubtful(void *arg, struct image_info *said)
+{
+	struct image_info *sure = arg;
+	int name = image_name_find(sure, said);
+
+	if (name < 0) {
+		image_name_add(sure, said);
+		return;
+	}
+	image_name_swap(sure, name);
+	sure->hearsay = said->hearsay && !sure->verified_by;
+	/* Of what root only read, not fetched (store_vouch()), others may say where it came from. */
+	if (!sure->verified_by && !sure->format)
+		take_text(&sure->source, &said->source);
+	image_name_swap(sure, name);
+}
+
 /* Root's word in place of what anybody may have written, but for what root never vouches for. */
 static void replace(struct image_info *said, struct image_info *by)
 {
+	each_name(by, believe, NULL);
+	each_name(said, add_doubtful, by);
 	by->tree = TAKE(said->tree);
 	by->tree_size = said->tree_size;
 	by->last_used = said->last_used;
-	by->hearsay = said->verified_by && !by->verified_by;
-	/* Of what root only read, not fetched (store_vouch()), others may say where it came from. */
-	if (!by->verified_by && !by->format)
-		take_text(&by->source, &said->source);
 	image_info_clear(said);
 	*said = *by;
 	*by = (struct image_info){};
+}
+
+/* One name that root vouches for, into what the caller says. */
+static void add_sure(void *arg, struct image_info *sure)
+{
+	struct image_info *own = arg;
+	int name = image_name_find(own, sure);
+
+	if (name < 0) {
+		image_name_add(own, sure);
+		return;
+	}
+	image_name_swap(own, name);
+	take_text(&own->verified_by, &sure->verified_by);
+	image_name_swap(own, name);
 }
 
 /* own: the caller, who is not root, wrote what is said. */
@@ -36,15 +92,12 @@ static void judge(struct store *s, const char *key, bool own, struct image_info 
 	AUTO(image_info_clear) struct image_info sure = {};
 	bool vouched = vouch_load(s, key, &sure, NULL) >= 0;
 
-	said->vouched = own;
+	each_name(said, own ? believe : doubt, NULL);
 	if (vouched && !own) {
 		replace(said, &sure);
-	} else if (vouched && str_eq(sure.name, said->name)) {
-		take_text(&said->verified_by, &sure.verified_by);
-	} else if (!own) {
-		/* The group rkt may add images, but not say who signed them. */
-		said->hearsay = said->verified_by;
-		free(TAKE(said->verified_by));
+	} else if (vouched) {
+		each_name(&sure, believe, NULL);
+		each_name(&sure, add_sure, said);
 	}
 }
 
@@ -122,6 +175,19 @@ int facts_amend(struct store *s, const struct image_info *info, struct err *err)
 	return save(s, info, used, err);
 }
 
+/* What is known by another name of it stays; whoever signed it signed it for the name, not the version. */
+static void add_known_name(void *arg, struct image_info *old)
+{
+	struct image_info *info = arg;
+
+	if (str_eq(old->name, info->name) && !info->verified_by)
+		info->verified_by = xstrdup(old->verified_by);
+	if (image_name_find(info, old) < 0)
+		image_name_add(info, old);
+	else if (old->vouched)
+		take_text(&info->source, &old->source);
+}
+
 int facts_add(struct store *s, struct image_info *info, const char *manifest, size_t len, struct err *err)
 {
 	AUTO(image_info_clear) struct image_info old = {};
@@ -131,11 +197,7 @@ int facts_add(struct store *s, struct image_info *info, const char *manifest, si
 	info->import_time = info->last_used = time_now();
 	info->vouched = true;
 	if (facts_load(s, key, &old, NULL) >= 0) {
-		/* Whoever signed it signed it for that name. */
-		if (str_eq(old.name, info->name))
-			take_text(&info->verified_by, &old.verified_by);
-		if (old.vouched)
-			take_text(&info->source, &old.source);
+		each_name(&old, add_known_name, info);
 		if (!info->tree && old.tree) {
 			info->tree = TAKE(old.tree);
 			info->tree_size = old.tree_size;
@@ -161,6 +223,7 @@ void store_note_unchanged(struct store *s, const struct image_info *i)
 
 	if (facts_load(s, key, &info, NULL) < 0 || !info.vouched || (geteuid() && !facts_own(s, key)))
 		return;
+	image_name_swap(&info, image_name_find(&info, i));
 	free(info.etag);
 	free(info.last_modified);
 	info.etag = xstrdup(i->etag);

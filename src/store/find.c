@@ -14,6 +14,7 @@ struct list {
 	struct store *store;
 	struct image_info *items;
 	size_t n, room;
+	bool names;		/* an image once for each of its names */
 	char **bad;		/* why some could not be read */
 };
 
@@ -23,6 +24,27 @@ static void list_clear(struct list *l)
 	strv_free(l->bad);
 }
 static void list_clear_auto(struct list *l) { list_clear(l); }
+
+static void list_put(struct list *l, const struct image_info *info)
+{
+	if (l->n == l->room) {
+		l->room = l->room ? 2 * l->room : 16;
+		l->items = xreallocarray(l->items, l->room, sizeof(*l->items));
+	}
+	l->items[l->n++] = *info;
+}
+
+static void list_put_names(struct list *l, struct image_info *info)
+{
+	struct image_info *names = NULL;
+	size_t n = 0;
+
+	store_names(info, &names, &n);
+	for (size_t i = 0; i < n; i++)
+		list_put(l, &names[i]);
+	free(names);
+	image_info_clear(info);
+}
 
 /* What cannot be read is counted; what vanished meanwhile was never there. */
 static void list_add(struct list *l, const char *key)
@@ -40,11 +62,10 @@ static void list_add(struct list *l, const char *key)
 	}
 	if (r < 0)
 		return;
-	if (l->n == l->room) {
-		l->room = l->room ? 2 * l->room : 16;
-		l->items = xreallocarray(l->items, l->room, sizeof(*l->items));
-	}
-	l->items[l->n++] = info;
+	if (l->names && info.n_others)
+		list_put_names(l, &info);
+	else
+		list_put(l, &info);
 }
 
 static int list_each(void *arg, int dir_fd, const char *name)
@@ -55,9 +76,10 @@ static int list_each(void *arg, int dir_fd, const char *name)
 	return 0;
 }
 
-int store_list_all(struct store *s, struct image_info **ret, size_t *ret_n, char ***ret_bad, struct err *err)
+static int list_images(struct store *s, bool names, struct image_info **ret, size_t *ret_n, char ***ret_bad,
+		       struct err *err)
 {
-	struct list list = { .store = s };
+	struct list list = { .store = s, .names = names };
 	int r = 0;
 
 	if (s->cas_fd >= 0)
@@ -72,10 +94,15 @@ int store_list_all(struct store *s, struct image_info **ret, size_t *ret_n, char
 	return 0;
 }
 
+int store_list_all(struct store *s, struct image_info **ret, size_t *ret_n, char ***ret_bad, struct err *err)
+{
+	return list_images(s, true, ret, ret_n, ret_bad, err);
+}
+
 int store_list(struct store *s, struct image_info **ret, size_t *ret_n, size_t *ret_bad, struct err *err)
 {
 	AUTO(strv_free) char **bad = NULL;
-	int r = store_list_all(s, ret, ret_n, &bad, err);
+	int r = list_images(s, false, ret, ret_n, &bad, err);
 
 	if (r >= 0 && ret_bad)
 		*ret_bad = strv_len(bad);
@@ -83,14 +110,14 @@ int store_list(struct store *s, struct image_info **ret, size_t *ret_n, size_t *
 }
 
 /* "sha512-" or "sha256-", or as OCI writes a digest. */
-static bool looks_like_hash(const char *text)
+bool store_is_hash(const char *text)
 {
 	return (str_starts(text, "sha512") || str_starts(text, "sha256")) && (text[6] == '-' || text[6] == ':');
 }
 
 static int prefix_check(const char *prefix, struct err *err)
 {
-	if (!looks_like_hash(prefix))
+	if (!store_is_hash(prefix))
 		return err_set(err, -ERR_BAD_INPUT, "wrong key prefix");
 	if (strlen(prefix) < PREFIX_MIN)
 		return err_set(err, -ERR_BAD_INPUT, "image ID too short");
@@ -247,7 +274,7 @@ int store_find_name(struct store *s, const char *name, const struct label *label
 		    bool (*accept)(void *arg, const struct image_info *), void *arg,
 		    struct image_info *ret, struct err *err)
 {
-	AUTO(list_clear) struct list list = { .store = s };
+	AUTO(list_clear) struct list list = { .store = s, .names = true };
 	bool versioned = label_get(labels, n_labels, "version");
 	int r;
 
@@ -277,7 +304,7 @@ int store_find(struct store *s, const char *text, struct image_info *ret, struct
 	size_t n = 0;
 	int r;
 
-	if (looks_like_hash(text)) {
+	if (store_is_hash(text)) {
 		r = store_find_id(s, text, ret, err);
 		return r < 0 ? err_wrap(err, r, "cannot resolve image ID") : 0;
 	}

@@ -157,7 +157,8 @@ static char *lack_of_manifest(struct store *s, const struct image_info *info)
 	r = fd < 0 ? fd : fd_read_file(fd, MANIFEST_MAX_BYTES, &text, &len);
 	if (r >= 0)
 		r = image_manifest_read(text, len, &m, &why);
-	if (r >= 0 && !str_eq(m.name, info->name))
+	/* That of an OCI image is by the name that it was fetched by last. */
+	if (r >= 0 && !info->format && !str_eq(m.name, info->name))
 		return xasprintf("its manifest is of '%s'", m.name);
 	if (r >= 0 || !makes_no_sense(r))
 		return NULL;
@@ -321,6 +322,34 @@ static void check_tree(struct check *c, struct image_info *info)
 
 /* --- all of it ------------------------------------------------------------------------ */
 
+static void check_name(struct check *c, struct image_info *info)
+{
+	struct one o = { c, info };
+	AUTO(free) char *unnamed = xasprintf("its name '%s' does not lead to it", info->name);
+	struct problem name = { .kind = "name", .object = info->id, .words = unnamed, .cure = "make it" };
+
+	if (!has_name(c->store, info))
+		(void)fsck_found(c->q, &name, add_name, &o);
+}
+
+/* Versions share a name: each is asked for once. */
+static void check_names(struct check *c, const struct image_info *info)
+{
+	struct image_info *names = NULL;
+	size_t n = 0;
+
+	store_names(info, &names, &n);
+	for (size_t i = 0; i < n; i++) {
+		size_t before = 0;
+
+		while (before < i && !str_eq(names[before].name, names[i].name))
+			before++;
+		if (before == i)
+			check_name(c, &names[i]);
+	}
+	image_infos_free(names, n);
+}
+
 /* Is it still there afterwards? */
 static bool check_image(struct check *c, struct image_info *info)
 {
@@ -328,13 +357,10 @@ static bool check_image(struct check *c, struct image_info *info)
 	AUTO(free) char *words = lack(c->store, info);
 	struct problem incomplete = { .kind = "incomplete", .object = info->id, .words = words,
 				      .cure = "remove the image, then fetch it again" };
-	AUTO(free) char *unnamed = xasprintf("its name '%s' does not lead to it", info->name);
-	struct problem name = { .kind = "name", .object = info->id, .words = unnamed, .cure = "make it" };
 
 	if (words && fsck_found(c->q, &incomplete, forget, &o))
 		return false;
-	if (!has_name(c->store, info))
-		(void)fsck_found(c->q, &name, add_name, &o);
+	check_names(c, info);
 	if (info->tree)
 		check_tree(c, info);
 	return true;

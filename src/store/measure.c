@@ -49,16 +49,26 @@ static void share(struct claim *claims, size_t n, int64_t size)
 		claims[i].image->disk_size += size / (int64_t)n + (i < (size_t)(size % (int64_t)n));
 }
 
+/* What no other image has: its tree, and an ACI's archive. */
+static void share_own(struct image_info *names, size_t n)
+{
+	int64_t size = names->tree_size + (names->format ? 0 : names->size);
+
+	for (size_t i = 0; i < n; i++)
+		names[i].disk_size = size / (int64_t)n + (i < (size_t)(size % (int64_t)n));
+}
+
 void store_measure(struct store *s, struct image_info *list, size_t n)
 {
 	struct claims c = {};
 
-	for (size_t i = 0; i < n; i++) {
-		list[i].disk_size = list[i].tree_size;
+	for (size_t i = 0; i < n; i++)
 		if (list[i].format)
 			add_claims(&c, &list[i]);
-		else
-			list[i].disk_size += list[i].size;	/* nobody else's */
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && str_eq(list[end].id, list[i].id); end++)
+			;
+		share_own(list + i, end - i);
 	}
 	if (c.n)
 		qsort(c.list, c.n, sizeof(*c.list), by_key);

@@ -85,6 +85,21 @@ static int take_manifest(struct store *s, int exe_fd, struct image_info *info, c
 	return 0;
 }
 
+/* Another rkt may be adding the same image by another name, and neither shall be lost. */
+static int publish(struct store *s, const char *key, struct image_info *info, const char *manifest, struct err *err)
+{
+	int lock_fd, r;
+
+	r = store_lock_blob(s, key, true, &lock_fd, err);
+	if (r < 0)
+		return r;
+	r = names_add(s, info->name, key, err);
+	if (r >= 0)
+		r = facts_add(s, info, manifest, strlen(manifest), err);
+	store_unlock_blob(s, key, &lock_fd);
+	return r;
+}
+
 int store_add_image(struct store *s, int unpack_exe_fd, struct image_info *info, const char *manifest,
 		    bool render, struct err *err)
 {
@@ -105,7 +120,5 @@ int store_add_image(struct store *s, int unpack_exe_fd, struct image_info *info,
 		r = make_tree(s, unpack_exe_fd, key, info, text, err);
 	if (r >= 0)
 		r = keep_manifest(s, key, text, err);
-	if (r >= 0)
-		r = names_add(s, info->name, key, err);
-	return r < 0 ? r : facts_add(s, info, text, strlen(text), err);
+	return r < 0 ? r : publish(s, key, info, text, err);
 }

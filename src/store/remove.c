@@ -8,6 +8,7 @@
 #include "store/facts.h"
 #include "store/leftover.h"
 #include "store/names.h"
+#include "store/vouch.h"
 
 /* --- one image ----------------------------------------------------------------- */
 
@@ -79,6 +80,8 @@ int store_forget(struct store *s, const struct image_info *info, bool (*in_use)(
 	r = facts_remove(s, key, err);
 	if (r >= 0) {
 		left |= names_remove(s, info->name, key) < 0;
+		for (size_t i = 0; i < info->n_others; i++)
+			left |= names_remove(s, info->others[i].name, key) < 0;
 		if (info->tree)
 			drop_tree(s, info, in_use, arg, &left);
 		drop_sharded(s, "imageManifest", key, &left);
@@ -105,6 +108,69 @@ int store_remove(struct store *s, const struct image_info *info, bool (*in_use)(
 	if (ret_left)
 		*ret_left = left;
 	return r;
+}
+
+/* --- one name ------------------------------------------------------------------ */
+
+static bool is_called(const struct image_info *info, const char *name)
+{
+	bool is = str_eq(info->name, name);
+
+	for (size_t i = 0; i < info->n_others; i++)
+		is |= str_eq(info->others[i].name, name);
+	return is;
+}
+
+/* One that stays whatever we, who are not root, write. */
+static bool is_roots_name(struct store *s, const char *key, const struct image_info *info)
+{
+	AUTO(image_info_clear) struct image_info sure = {};
+
+	return geteuid() && vouch_load(s, key, &sure, NULL) >= 0 && image_name_find(&sure, info) >= 0;
+}
+
+/* Root's word first, as when the image goes. */
+static int drop_name(struct store *s, const char *key, struct image_info *all, int name, struct err *err)
+{
+	AUTO(free) char *gone = NULL;
+	int r = 0;
+
+	image_name_swap(all, name);
+	gone = xstrdup(all->name);
+	image_name_drop(all, 0);
+	/* In front is what root vouches for, if it does for any. */
+	for (int i = 1; i <= (int)all->n_others && !all->vouched; i++)
+		image_name_swap(all, all->others[i - 1].vouched ? i : 0);
+	if (!geteuid())
+		r = all->vouched ? vouch_save(s, all, NULL, 0, err) : vouch_remove(s, key, err);
+	if (r >= 0)
+		r = facts_amend(s, all, err);
+	if (r >= 0 && !is_called(all, gone))
+		(void)names_remove(s, gone, key);
+	return r;
+}
+
+int store_remove_name(struct store *s, const struct image_info *info, struct err *err)
+{
+	AUTO(image_info_clear) struct image_info all = {};
+	AUTO(free) char *key = store_key(info->id);
+	int name, r;
+
+	r = store_lock_exclusive(s, err);
+	if (r < 0)
+		return r;
+	r = facts_load(s, key, &all, err);
+	name = r < 0 ? -1 : image_name_find(&all, info);
+	if (r >= 0 && name < 0)
+		r = err_set(err, -ERR_NOT_FOUND, "the image '%s' is not called '%s' any more", key, info->name);
+	else if (r >= 0 && all.n_others && is_roots_name(s, key, info))
+		r = err_set(err, -EPERM, "root gave the image '%s' the name '%s', which only root takes away", key, info->name);
+	else if (r >= 0 && all.n_others)
+		r = drop_name(s, key, &all, name, err);
+	else if (r >= 0)
+		name = -1;
+	store_unlock_exclusive(s);
+	return r < 0 ? r : name >= 0;
 }
 
 /* --- trees --------------------------------------------------------------------- */

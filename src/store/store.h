@@ -66,7 +66,17 @@ int store_lock_exclusive(struct store *s, struct err *err);
 int store_try_exclusive(struct store *s, struct err *err);
 void store_unlock_exclusive(struct store *s);
 
-/* What is known of one image. Strings are owned. */
+/* A further name of an image, and what is known of the image by that: as in struct image_info. */
+struct image_name {
+	char *name;
+	struct label *labels; size_t n_labels;
+	int64_t import_time;
+	bool latest, vouched, hearsay;
+	char *verified_by, *source, *etag, *last_modified;
+	int64_t max_age, checked;
+};
+
+/* What is known of one image, by one of its names. Strings are owned. */
 struct image_info {
 	char *id;			/* all 128 digits */
 	char *name;
@@ -93,6 +103,7 @@ struct image_info {
 	char *etag, *last_modified;	/* what the server said of it, for the next conditional request */
 	int64_t max_age, checked;	/* seconds it may be used unasked, and since when (ns); 0: ask */
 	char *source;			/* URL or path it came from, NULL: unknown */
+	struct image_name *others; size_t n_others;	/* what else it is called: an OCI image may have many tags */
 };
 void image_info_clear(struct image_info *i);
 static inline void image_info_clear_auto(struct image_info *i) { image_info_clear(i); }
@@ -115,18 +126,27 @@ int store_find_name(struct store *s, const char *name, const struct label *label
 		    bool (*accept)(void *arg, const struct image_info *), void *arg,
 		    struct image_info *ret, struct err *err);
 
+/* By the same ID, the names that the image has, info's first; for image_infos_free(). */
+void store_names(const struct image_info *info, struct image_info **ret, size_t *ret_n);
+
+/* Is that how the store takes it: for a hash rather than a name? */
+bool store_is_hash(const char *text);
+
 /* By a command line's words, hash or name, as the image commands take them (inventory 1.5). */
 int store_find(struct store *s, const char *text, struct image_info *ret, struct err *err);
 
-/* All images, unordered. What cannot be read is counted in *ret_bad and skipped. */
+/* All images, each once, unordered. What cannot be read is counted in *ret_bad and skipped. */
 int store_list(struct store *s, struct image_info **ret, size_t *ret_n, size_t *ret_bad, struct err *err);
 
-/* The same, and *ret_bad says why each of those could not be read: a strv. */
+/*
+ * The same, but an image comes once for each of its names, one after the other, and *ret_bad says why each of those
+ * could not be read: a strv.
+ */
 int store_list_all(struct store *s, struct image_info **ret, size_t *ret_n, char ***ret_bad, struct err *err);
 
 /*
- * Fills in disk_size of images that are all there are: what each takes on disk, a blob that several consist of in
- * equal parts, so that they add up to what is taken.
+ * Fills in disk_size of images that are all there are, as store_list_all() gave them: what each takes on disk, what
+ * several names or images consist of in equal parts, so that they add up to what is taken.
  */
 void store_measure(struct store *s, struct image_info *list, size_t n);
 
@@ -357,7 +377,13 @@ int store_verify_tree(struct store *s, int unpack_exe_fd, const struct image_inf
 int store_remove(struct store *s, const struct image_info *info, bool (*in_use)(void *arg, const char *tree),
 		 void *arg, bool *ret_left, struct err *err);
 
-/* The same, but its blobs stay until the next sweep: for removing many. */
+/*
+ * Takes away the name that info is by, if the image has others: 1. 0: it is the only one, and nothing was done. Takes
+ * the exclusive lock. -ERR_NOT_FOUND: there is no such image, or it is not called so any more. -EPERM: root's to do.
+ */
+int store_remove_name(struct store *s, const struct image_info *info, struct err *err);
+
+/* The same as store_remove(), but its blobs stay until the next sweep: for removing many. */
 int store_forget(struct store *s, const struct image_info *info, bool (*in_use)(void *arg, const char *tree),
 		 void *arg, bool *ret_left, struct err *err);
 

@@ -13,13 +13,21 @@ void used_clear(struct used *u)
 	u->unknown = false;
 }
 
+static void add_name(struct used *u, const char *name, const char *key)
+{
+	AUTO(free) char *dir = NULL;
+
+	if (names_path(name, &dir, NULL) >= 0)
+		strset_take(&u->names, xasprintf("%s/%s", path_last(dir), key));
+}
+
 void used_add(struct used *u, const struct image_info *info)
 {
-	char **blobs = image_blobs(info), *key = store_key(info->id), *dir = NULL;
+	char **blobs = image_blobs(info), *key = store_key(info->id);
 
-	if (names_path(info->name, &dir, NULL) >= 0)
-		strset_take(&u->names, xasprintf("%s/%s", path_last(dir), key));
-	free(dir);
+	add_name(u, info->name, key);
+	for (size_t i = 0; i < info->n_others; i++)
+		add_name(u, info->others[i].name, key);
 	strset_take(&u->keys, key);
 	for (size_t i = 0; blobs[i]; i++)
 		strset_take(&u->blobs, blobs[i]);

@@ -144,6 +144,41 @@ int store_verify_tree(struct store *s, int unpack_exe_fd, const struct image_inf
 
 /* --- manifests ----------------------------------------------------------------- */
 
+/* The text of one without what depends on the name by which its image was fetched; NULL: it is none. */
+static char *nameless(const char *text, size_t len)
+{
+	AUTO(image_manifest_clear) struct image_manifest m = {};
+	struct label *labels = NULL;
+	size_t n = 0;
+
+	if (image_manifest_read(text, len, &m, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < m.n_labels; i++)
+		if (!str_eq(m.labels[i].name, "version"))
+			label_set(&labels, &n, m.labels[i].name, m.labels[i].value);
+	labels_free(m.labels, m.n_labels);
+	m.labels = labels;
+	m.n_labels = n;
+	labels_free(m.annotations, m.n_annotations);
+	m.annotations = NULL;
+	m.n_annotations = 0;
+	free(m.name);
+	m.name = xstrdup("any");
+	return json_encode_text(image_manifest_fields, &m, false);
+}
+
+/* An OCI image may have been fetched by other names since it was rendered. */
+static bool same_manifest(const struct image_info *info, const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	AUTO(free) char *x = NULL, *y = NULL;
+
+	if (!info->format)
+		return a_len == b_len && memcmp(a, b, b_len) == 0;
+	x = nameless(a, a_len);
+	y = nameless(b, b_len);
+	return x && y && str_eq(x, y);
+}
+
 static int verify_manifest(struct store *s, const struct image_info *info, struct err *err)
 {
 	AUTO(free) char *stored = NULL, *used = NULL;
@@ -155,7 +190,7 @@ static int verify_manifest(struct store *s, const struct image_info *info, struc
 		r = content_manifest(s, info, &used, &used_len, err);
 	if (r < 0)
 		return r;
-	if (stored_len != used_len || memcmp(stored, used, used_len) != 0)
+	if (!same_manifest(info, stored, stored_len, used, used_len))
 		return err_set(err, -ERR_BAD_INPUT, "the stored manifest is not the image's");
 	return 0;
 }

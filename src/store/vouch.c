@@ -107,6 +107,9 @@ int vouch_save(struct store *s, const struct image_info *info, const char *manif
 		return dir_fd;
 	free(TAKE(lasting.tree));
 	lasting.tree_size = 0;
+	for (int i = (int)lasting.n_others; i > 0; i--)
+		if (!lasting.others[i - 1].vouched)
+			image_name_drop(&lasting, i);
 	text = facts_format(&lasting);
 	crash_at("vouch-rename");
 	if (manifest)

@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "store/facts.h"
+#include "store/tar_build.h"
 #include "store/test_place.h"
 #include "store/vouch.h"
 
@@ -184,6 +185,120 @@ static void reading_for_oneself(void **state)
 	assert_string_equal(words, "the image 'example.com/c' is not what is known of it: its archive calls it 'example.com/b'");
 }
 
+/* The OCI image of one layer under a tag, as it would be fetched again: only name and labels differ. */
+static struct image_info tagged(struct place *p, const struct image_info *of, const char *tag, const char *who)
+{
+	AUTO(free) char *manifest = xasprintf("{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":"
+					      "\"example.com/t\",\"labels\":[{\"name\":\"version\",\"value\":\"%s\"}]}", tag);
+	struct image_info info = {
+		.id = xstrdup(of->id), .name = xstrdup("example.com/t"), .format = xstrdup("oci"),
+		.digest = xstrdup(of->digest), .config_digest = xstrdup(of->config_digest),
+		.layers = strv_copy(of->layers), .verified_by = xstrdup(who), .source = xasprintf("docker://t:%s", tag),
+		.latest = str_eq(tag, "latest"),
+	};
+
+	assert_int_equal(store_add_image(p->store, p->unpack_fd, &info, manifest, false, NULL), 0);
+	return info;
+}
+
+static int find_tag(struct place *p, const char *tag, struct image_info *ret)
+{
+	AUTO(free) char *text = xasprintf("example.com/t:%s", tag);
+
+	return store_find(p->store, text, ret, NULL);
+}
+
+static size_t names(struct place *p)
+{
+	struct image_info *list = NULL;
+	AUTO(strv_free) char **bad = NULL;
+	size_t n = 0;
+
+	assert_int_equal(store_list_all(p->store, &list, &n, &bad, NULL), 0);
+	image_infos_free(list, n);
+	return n;
+}
+
+/* A further name takes nothing from those that the image has, nor does taking it away. */
+static void several_names(void **state)
+{
+	struct place *p = *state;
+	AUTO(image_info_clear) struct image_info first = {}, v1 = {}, latest = {}, again = {}, found = {}, other = {};
+	AUTO(buf_clear) struct buf layer = {};
+	size_t n = 0, bad = 0;
+	struct image_info *list = NULL;
+
+	tar_add(&layer, &(struct tar_header){ .name = "f", .type = '0', .data = "x" });
+	tar_end(&layer);
+	assert_int_equal(place_add_oci(p, "example.com/t", &layer, 1, false, &first, NULL), 0);
+	v1 = tagged(p, &first, "v1", SIGNER);
+	latest = tagged(p, &first, "latest", NULL);
+	assert_int_equal(names(p), 3);	/* with the version 1 of place_add_oci() */
+	assert_int_equal(store_list(p->store, &list, &n, &bad, NULL), 0);
+	assert_int_equal(n, 1);
+	image_infos_free(list, n);
+	assert_int_equal(find_tag(p, "v1", &found), 0);
+	assert_string_equal(found.verified_by, SIGNER);
+	assert_string_equal(found.source, "docker://t:v1");
+	assert_false(found.latest);
+	assert_int_equal(find_tag(p, "latest", &other), 0);
+	assert_true(other.latest && other.vouched);
+	assert_string_equal(other.source, "docker://t:latest");
+	/* The same once more is no further name. */
+	again = tagged(p, &first, "v1", NULL);
+	assert_int_equal(names(p), 3);
+	assert_string_equal(again.verified_by, SIGNER);
+	/* Only that name goes, until it is the last. */
+	assert_int_equal(store_remove_name(p->store, &found, NULL), 1);
+	assert_int_equal(store_remove_name(p->store, &found, NULL), -ERR_NOT_FOUND);
+	image_info_clear(&found);
+	assert_int_equal(find_tag(p, "v1", &found), -ERR_NOT_FOUND);
+	assert_int_equal(names(p), 2);
+	assert_int_equal(store_remove_name(p->store, &first, NULL), 1);
+	assert_int_equal(store_remove_name(p->store, &other, NULL), 0);
+	assert_int_equal(names(p), 1);
+	assert_int_equal(store_remove(p->store, &other, NULL, NULL, NULL, NULL), 0);
+	assert_int_equal(names(p), 0);
+	assert_int_equal(place_count(p, "cas/name"), 0);
+	assert_int_equal(place_count(p, "vouched"), 0);
+}
+
+/* What somebody else calls an image stands beside what root vouches for, and nobody vouches for that. */
+static void names_of_others(void **state)
+{
+	struct place *p = *state;
+	AUTO(image_info_clear) struct image_info first = {}, lie = {}, read = {};
+	AUTO(buf_clear) struct buf layer = {};
+	AUTO(free) char *key = NULL;
+
+	tar_add(&layer, &(struct tar_header){ .name = "f", .type = '0', .data = "x" });
+	tar_end(&layer);
+	assert_int_equal(place_add_oci(p, "example.com/t", &layer, 1, false, &first, NULL), 0);
+	key = store_key(first.id);
+	lie = image_info_copy(&first);
+	free(lie.name);
+	lie.name = xstrdup("example.com/evil");
+	lie.verified_by = xstrdup(SIGNER);
+	image_name_add(&lie, &first);
+	lie.others[0].verified_by = xstrdup(SIGNER);
+	assert_int_equal(facts_save(p->store, &lie, NULL), 0);
+	assert_int_equal(facts_load(p->store, key, &read, NULL), 0);
+	assert_string_equal(read.name, "example.com/t");
+	assert_true(read.vouched && !read.verified_by && read.hearsay);
+	assert_int_equal(read.n_others, 1);
+	assert_string_equal(read.others[0].name, "example.com/evil");
+	assert_true(!read.others[0].vouched && !read.others[0].verified_by && read.others[0].hearsay);
+	/* Nor does it once root says something more of the image. */
+	image_info_clear(&lie);
+	lie = tagged(p, &first, "v1", SIGNER);
+	image_info_clear(&read);
+	assert_int_equal(vouch_load(p->store, key, &read, NULL), 0);
+	assert_string_equal(read.verified_by, SIGNER);
+	assert_int_equal(read.n_others, 1);
+	assert_string_equal(read.others[0].name, "example.com/t");
+	assert_null(read.others[0].verified_by);
+}
+
 enum { SKIPPED = 77 };	/* to meson */
 
 int main(void)
@@ -191,7 +306,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_make, place_drop)
 	const struct CMUnitTest tests[] = {
 		TEST(facts_without_vouching), TEST(vouching_is_roots_alone), TEST(facts_that_lie),
-		TEST(facts_put_back), TEST(reading_for_oneself),
+		TEST(facts_put_back), TEST(reading_for_oneself), TEST(several_names), TEST(names_of_others),
 	};
 
 	if (geteuid()) {
