@@ -274,6 +274,34 @@ test_archive() {
 	says "^$(fingerprint alice)\$"
 }
 
+# sign_as_refused ARCHIVE: what a user does who knows of the archive only what the refusal tells.
+sign_as_refused() {
+	local digest
+
+	refused "$1\" \\(sha256:[0-9a-f]{64}\\)" rkt fetch "docker-archive:$1"
+	digest=$(grep -o 'sha256:[0-9a-f]*' "$T/err" | head -n 1)
+	echo "$digest" | pgp -u alice@example.com --armor --detach-sign -o "$1.asc"
+}
+
+# Its digest is that of a manifest which nobody else has seen; its name is what it says, or else the file's.
+test_docker_archive_is_signed_by_what_the_refusal_says() {
+	shell_oci "$T/layout" v1 >/dev/null
+	skopeo copy --quiet "oci:$T/layout:v1" "docker-archive:$T/named.tar:busybox:1.2"
+	skopeo copy --quiet "oci:$T/layout:v1" "docker-archive:$T/Plain.tar"
+	sign_as_refused "$T/named.tar"
+	trust_key alice docker.io/library
+	ok rkt fetch "docker-archive:$T/named.tar"
+	ok rkt image list --no-legend --fields=name
+	says '^registry-1\.docker\.io/library/busybox:1\.2'
+	ok rkt image rm registry-1.docker.io/library/busybox
+	sign_as_refused "$T/Plain.tar"
+	refused '.' rkt fetch "docker-archive:$T/Plain.tar"
+	trust_key alice plain
+	ok rkt fetch "docker-archive:$T/Plain.tar"
+	ok rkt image list --no-legend --fields=name
+	says '^plain'
+}
+
 # signed_layout REFERENCE [NAME] [CONTAINERD]: $T/layout has an image called NAME, or "latest", that cosign signed for
 # REFERENCE; CONTAINERD is what containerd calls it.
 signed_layout() {

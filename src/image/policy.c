@@ -393,7 +393,7 @@ static int refuse(const struct search *s, struct err *err)
 		return err_set(err, -ERR_BAD_SIGNATURE, "no signature of \"%s\" (%s) counts: %s (%s)", name, digest, why,
 			       help);
 	if (!s->cosign && !s->openpgp)
-		return err_set(err, -ERR_NO_SIGNATURE, "no key is trusted for \"%s\" (%s)", name, help);
+		return err_set(err, -ERR_NO_SIGNATURE, "no key is trusted for \"%s\" (%s) (%s)", name, digest, help);
 	return err_set(err, -ERR_NO_SIGNATURE, "no signature of \"%s\" (%s) found (%s)", name, digest, help);
 }
 

@@ -217,11 +217,11 @@ static void nothing_is_trusted(void **state)
 
 	put_payload(&f, "cosign/p256.sig");
 	expect(&f, 0, -ERR_NO_SIGNATURE, NULL,
-	       "no key is trusted for \"" BUSYBOX "\" (trust its signer with \"rkt trust --prefix=" BUSYBOX " KEY\", accept it "
+	       "no key is trusted for \"" BUSYBOX "\" (" DIGEST ") (trust its signer with \"rkt trust --prefix=" BUSYBOX " KEY\", accept it "
 	       "unsigned with \"rkt trust --accept-unsigned --prefix=" BUSYBOX "\", or try --insecure-options=image)");
 	assert_int_equal(f.asked, 0);
 	expect(&f, ACCEPTED, 0, NULL, NULL);
-	expect(&f, ARCHIVE, -ERR_NO_SIGNATURE, NULL, "no key is trusted for \"x.tar\" (give a signature of it with --signature");
+	expect(&f, ARCHIVE, -ERR_NO_SIGNATURE, NULL, "no key is trusted for \"x.tar\" (" DIGEST ") (give a signature of it with --signature");
 	expect(&f, ARCHIVE | ACCEPTED, -ERR_NO_SIGNATURE, NULL, "no key");	/* it may call itself anything */
 }
 
@@ -230,8 +230,8 @@ static void accepted_of_whoever_answers(void **state)
 {
 	AUTO(fake_clear) struct fake f = fake_new();
 
-	expect(&f, ACCEPTED | UNPROVEN, -ERR_NO_SIGNATURE, NULL, "no key is trusted for \"" BUSYBOX "\" (unsigned images of "
-	       "that name are accepted of the registry alone, and with --insecure-options=tls or http nobody knows");
+	expect(&f, ACCEPTED | UNPROVEN, -ERR_NO_SIGNATURE, NULL, "no key is trusted for \"" BUSYBOX "\" (" DIGEST ") (unsigned "
+	       "images of that name are accepted of the registry alone, and with --insecure-options=tls or http nobody knows");
 	expect(&f, UNPROVEN, -ERR_NO_SIGNATURE, NULL, "--accept-unsigned");
 	put_payload(&f, "cosign/p256.sig");
 	expect(&f, ACCEPTED | UNPROVEN | TRUST_P256, 0, P256, NULL);
