@@ -65,6 +65,14 @@ int tree_remove(int dir_fd, const char *path);
 int tree_remove_where(int dir_fd, const char *path, char **ret_where);
 
 /*
+ * Copies what is in one directory, which nobody may write to meanwhile, into another, which is empty, with owners,
+ * modes, times, hard links, holes and the attributes that an image may bring, and gives it its owner, mode and
+ * time. No symlink is followed; devices and sockets are left out. A failure leaves what was copied until then, and
+ * *ret_where says below which path of the directory; the caller frees it.
+ */
+int tree_copy(int from_fd, int to_fd, char **ret_where);
+
+/*
  * The same name never twice: "<prefix>.<16 random hex digits>", in a buffer
  * that the caller frees.
  */
