@@ -382,6 +382,109 @@ test_volume_implicit() {
 	[ -s "$T/given/x" ] || fail "the named volume was not used"
 }
 
+# An OCI image at $T/layout with three VOLUMEs: /data, /none, which it has no directory for, and /short, a link.
+image_with_data() {
+	python3 "$LIB/oci.py" "$T/layout" >"$T/digests" <<-END
+		image v1
+		set Cmd '["/bin/sh"]'
+		set User '"1000"'
+		set Volumes '{"/data": {}, "/none": {}, "/short": {}}'
+		layer gzip
+		file bin/busybox copy=$FIX/bin/busybox mode=0755
+		symlink bin/sh busybox
+		symlink bin/stat busybox
+		symlink bin/cat busybox
+		symlink bin/ls busybox
+		file bin/probe copy=$FIX/bin/probe mode=0755
+		dir data mode=0750 uid=1000 gid=2000
+		file data/file text='of the image' uid=1000 gid=2000 mode=0640
+		hardlink data/again data/file
+		file data/deep/down/su copy=$FIX/bin/probe mode=04755
+		symlink data/out $CANARY
+		dir srv/real uid=1000 mode=0700
+		file srv/real/file text=behind uid=1000
+		symlink short srv/real
+	END
+}
+
+# Images of Docker's expect their own files in a volume, and to be allowed to write there.
+test_volume_of_an_oci_image() {
+	local run=(rkt --insecure-options=image run --net=none)
+
+	image_with_data
+	ok "${run[@]}" "oci:$T/layout:v1" --exec=/bin/sh -- -c \
+		'stat -c "%a %u:%g %n" /data /data/file /none; stat -c "%h %n" /data/again; cat /data/file /short/file; echo; echo >/data/new && echo >/short/new && echo >>/data/file && echo written'
+	says '(^|: )750 1000:2000 /data$'
+	says '(^|: )640 1000:2000 /data/file$'
+	says '(^|: )755 0:0 /none$'
+	says '(^|: )2 /data/again$'
+	says '(^|: )of the imagebehind$'
+	says '(^|: )written$'
+	# The next pod begins with the image's files again.
+	ok "${run[@]}" "oci:$T/layout:v1" --exec=/bin/ls -- -x /data
+	says '(^|: )again +deep +file +out$'
+}
+
+test_volume_of_an_oci_image_carries_nothing() {
+	image_with_data
+	ok rkt --insecure-options=image run --net=none "oci:$T/layout:v1" --exec=/bin/sh -- -c \
+		'stat -c %a /data/deep/down/su; /data/deep/down/su identity; ls /data/out 2>&1 || true'
+	says '(^|: )4755$'
+	says 'Uid:.1000.1000.1000.1000'
+	never_says '(^|: )keep$'
+	equal 700 "$(stat -c %a "$DATA"/pods/*/*/sharedVolumes)" "mode of the directory of the volumes"
+	equal "$CANARY/keep" "$(find "$CANARY" -mindepth 1)" "the canary"
+}
+
+# What is said of a volume counts; who says nothing but "empty" gets what Docker gives.
+test_volume_of_an_oci_image_named() {
+	local run=(rkt --insecure-options=image run --net=none) see=(--exec=/bin/sh -- -c 'stat -c "%a %u:%g" /data; ls -x /data; true')
+
+	image_with_data
+	ok "${run[@]}" --volume=volume-data,kind=empty "oci:$T/layout:v1" "${see[@]}"
+	says '(^|: )750 1000:2000$'
+	says '(^|: )again +deep +file +out$'
+	ok "${run[@]}" --volume=v,kind=empty "oci:$T/layout:v1" --name=one --mount=volume=v,target=/data --exec=/bin/stat -- -c one /data --- \
+		"oci:$T/layout:v1" --name=two --mount=volume=v,target=/data "${see[@]}"
+	says '(^|: )again +deep +file +out$'
+	ok "${run[@]}" --volume=volume-data,kind=empty,mode=0711 "oci:$T/layout:v1" "${see[@]}"
+	says '(^|: )711 0:0$'
+	never_says 'file'
+	mkdir -m 0755 "$T/given"
+	ok "${run[@]}" --volume=volume-data,kind=host,source="$T/given" "oci:$T/layout:v1" "${see[@]}"
+	says '(^|: )755 0:0$'
+	equal "" "$(ls "$T/given")" "what is in the directory of the host"
+}
+
+# Where the pod manifest does not say that its image is one of Docker's, the image does.
+test_volume_of_an_oci_image_by_pod_manifest() {
+	local id
+
+	image_with_data
+	ok rkt --insecure-options=image fetch --full "oci:$T/layout:v1"
+	id=$out
+	cat >"$T/pod.json" <<-END
+		{"acKind":"PodManifest","acVersion":"0.8.11","apps":[{"name":"mine","image":{"id":"$id"},"app":{"exec":
+		["/bin/cat","/data/file"],"user":"1000","group":"0","mountPoints":[{"name":"x","path":"/data"}]}}]}
+	END
+	ok rkt --insecure-options=image run --net=none --pod-manifest="$T/pod.json"
+	says 'of the image$'
+}
+
+# appc's images get what appc says.
+test_volume_of_an_aci_is_empty() {
+	trust_key alice example.com
+	cp -a "$FIX/rootfs" "$T/rootfs"
+	install -d -o 1000 "$T/rootfs/data"
+	echo x >"$T/rootfs/data/file"
+	pack "$T/mp.aci" "$(manifest example.com/mp "$(APP=',"mountPoints":[{"name":"data","path":"/data"}]' app /bin/sh -c 'stat -c %u:%g /data; ls /data')")" "$T/rootfs"
+	rm -rf "$T/rootfs"
+	sign "$T/mp.aci"
+	ok rkt run --net=none "$T/mp.aci"
+	says '(^|: )0:0$'
+	never_says 'file'
+}
+
 test_volume_mistakes() {
 	have shell
 	refused 'dangling mount point' rkt run --net=none $SHELL_IMAGE --mount=volume=none,target=/v

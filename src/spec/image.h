@@ -49,8 +49,11 @@ struct image_manifest {
 extern const struct json_field app_fields[], label_fields[], isolator_fields[], env_fields[],
 	port_fields[], image_manifest_fields[];
 
-/* Of an image made of Docker's: the user that it names, where it names no group (spec/oci.h). */
-#define IMAGE_ANNOTATION_DOCKER_USER "appc.io/docker/user"
+/* What is said so is said of an image made of Docker's or of OCI. */
+#define IMAGE_ANNOTATIONS_DOCKER "appc.io/docker/"
+
+/* Of such an image: the user that it names, where it names no group (spec/oci.h). */
+#define IMAGE_ANNOTATION_DOCKER_USER IMAGE_ANNOTATIONS_DOCKER "user"
 
 enum { MANIFEST_MAX_BYTES = 4 << 20 };	/* an image or pod manifest may not be larger (security.md F9) */
 

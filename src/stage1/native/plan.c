@@ -142,6 +142,24 @@ static const struct volume *implicit_volume(struct app_plan *app, const struct m
 	return v;
 }
 
+/*
+ * An image of Docker's expects to find in a volume what it has in its place, as its user's own. Whoever says how a
+ * volume is to be gets just that.
+ */
+static void plan_filling(struct app_plan *app)
+{
+	for (size_t i = 0; i < app->app->n_mount_points && app->is_dockers; i++) {
+		AUTO(free) char *clean = path_clean(app->app->mount_points[i].path);
+
+		for (size_t j = 0; j < app->n_mounts; j++) {
+			const struct volume *v = app->mounts[j].volume;
+
+			if (str_eq(app->mounts[j].target, clean))
+				app->mounts[j].filled = !volume_is_host(v) && !v->mode && !v->uid.set && !v->gid.set;
+		}
+	}
+}
+
 /* Parents before children, so that a volume in a volume ends inside of it. */
 static int by_target(const void *a, const void *b)
 {
@@ -176,6 +194,7 @@ int plan_mounts(const struct pod_manifest *pod, const struct runtime_app *runtim
 		if (r < 0)
 			return r;
 	}
+	plan_filling(app);
 	if (app->n_mounts)
 		qsort(app->mounts, app->n_mounts, sizeof(*app->mounts), by_target);
 	return 0;
@@ -183,8 +202,7 @@ int plan_mounts(const struct pod_manifest *pod, const struct runtime_app *runtim
 
 /* --- an app -------------------------------------------------------------- */
 
-/* The app's part of the image's manifest stands in where the pod's has none. */
-static int read_image_app(struct app_plan *app, struct err *err)
+static int read_image(struct app_plan *app, struct err *err)
 {
 	AUTO(free) char *path = xasprintf(POD_APPSINFO "/%s/manifest", app->name);
 	AUTO(free) char *text = NULL;
@@ -194,8 +212,16 @@ static int read_image_app(struct app_plan *app, struct err *err)
 	if (r < 0)
 		return err_sys(err, r, "cannot read '%s'", path);
 	r = image_manifest_read(text, len, &app->image, err);
+	return r < 0 ? err_wrap(err, r, "cannot read '%s'", path) : 0;
+}
+
+/* The app's part of the image's manifest stands in where the pod's has none. */
+static int read_image_app(struct app_plan *app, struct err *err)
+{
+	int r = read_image(app, err);
+
 	if (r < 0)
-		return err_wrap(err, r, "cannot read '%s'", path);
+		return r;
 	if (!app->image.app)
 		return err_set(err, -ERR_BAD_INPUT, "no app section in the pod manifest or the image manifest");
 	app->app = app->image.app;
@@ -239,6 +265,29 @@ static bool is_alone(const struct runtime_app *runtime, const struct app *app)
 	return said && str_eq(app->user, said) && str_eq(app->group, said);
 }
 
+static bool has_dockers(const struct label *annotations, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_starts(annotations[i].name, IMAGE_ANNOTATIONS_DOCKER))
+			return true;
+	return false;
+}
+
+/* Only volumes depend on it. A pod manifest need not repeat what the image's says. */
+static int plan_origin(const struct runtime_app *runtime, struct app_plan *app, struct err *err)
+{
+	int r = 0;
+
+	if (!app->app->n_mount_points)
+		return 0;
+	app->is_dockers = has_dockers(runtime->annotations, runtime->n_annotations);
+	if (!app->is_dockers && !app->image.name)
+		r = read_image(app, err);
+	if (!app->is_dockers)
+		app->is_dockers = has_dockers(app->image.annotations, app->image.n_annotations);
+	return r;
+}
+
 static int plan_app(const struct pod_plan *plan, const struct runtime_app *runtime, caps_t bounding,
 		    struct app_plan *app, struct err *err)
 {
@@ -262,6 +311,8 @@ static int plan_app(const struct pod_plan *plan, const struct runtime_app *runti
 		r = plan_filter(plan->args, app, err);
 	if (r >= 0)
 		r = plan_gids(app, err);
+	if (r >= 0)
+		r = plan_origin(runtime, app, err);
 	if (r >= 0)
 		r = plan_mounts(&plan->manifest, runtime, app, err);
 	if (r < 0)

@@ -20,6 +20,7 @@ struct app_mount {
 	char *target;			/* absolute, inside the app's root */
 	const struct volume *volume;
 	bool read_only, recursive;
+	bool filled;			/* the volume, when it is made, is made as what the image has there */
 	int fd;				/* what is mounted, detached; -1 until plan_open() */
 	bool is_directory;
 };
@@ -28,6 +29,7 @@ struct app_plan {
 	const char *name;
 	const struct app *app;		/* of the pod manifest, else of the image's */
 	bool alone;			/* its image names a user and no group (users_resolve_alone()) */
+	bool is_dockers;		/* its image was one of Docker's or of OCI */
 	bool read_only_root;
 	char **env;
 	struct isolation isolation;
@@ -58,7 +60,7 @@ struct pod_plan {
 /* Reads POD_MANIFEST of the working directory and works out all of the above that needs no file of an app. */
 int plan_read(const struct run_args *args, struct pod_plan *ret, struct err *err);
 
-/* Opens what is mounted into the apps: their trees, volumes (making the empty ones), name resolution. */
+/* Opens what is mounted into the apps: their trees, volumes (making and filling the empty ones), name resolution. */
 int plan_open(struct pod_plan *plan, struct err *err);
 void plan_clear(struct pod_plan *plan);
 

@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "os/mount.h"
 #include "pod/contract.h"
 #include "stage1/native/plan.h"
@@ -38,9 +39,39 @@ static int owner_of(const struct volume *v, uid_t *uid, gid_t *gid)
 	return 0;
 }
 
-/* The first app that mounts it makes it; apps share it by its name. */
-static int make_empty(const struct volume *v, int *ret, struct err *err)
+/* Opens what the image has where the volume goes. 0: no directory. */
+static int open_covered(const struct app_plan *app, const struct app_mount *m, int *ret, struct err *err)
 {
+	AUTO(close) int fd = path_open_in(app->root_fd, m->target, O_RDONLY | O_DIRECTORY);
+
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP || (fd >= 0 && fd_is_same(fd, app->root_fd)))
+		return 0;
+	if (fd < 0)
+		return err_sys(err, fd, "cannot open '%s' of the image", m->target);
+	*ret = TAKE_FD(fd);
+	return 1;
+}
+
+/* No app runs yet: what is copied stays as it is. 0: there is nothing to copy. */
+static int fill(const struct app_plan *app, const struct app_mount *m, int fd, struct err *err)
+{
+	AUTO(close) int covered = -1;
+	AUTO(free) char *where = NULL;
+	int r = open_covered(app, m, &covered, err);
+
+	if (r <= 0)
+		return r;
+	r = tree_copy(covered, fd, &where);
+	if (r < 0)
+		return err_sys(err, r, "cannot copy '%s' of '%s' of the image into volume '%s'", where, m->target,
+			       m->volume->name);
+	return 1;
+}
+
+/* The first app that mounts it makes it; apps share it by its name. */
+static int make_empty(const struct app_plan *app, const struct app_mount *m, int *ret, struct err *err)
+{
+	const struct volume *v = m->volume;
 	AUTO(close) int all = -1, fd = -1;
 	mode_t mode;
 	uid_t uid;
@@ -49,7 +80,8 @@ static int make_empty(const struct volume *v, int *ret, struct err *err)
 
 	if (parse_mode(v->mode ? v->mode : "0755", &mode) < 0 || owner_of(v, &uid, &gid) < 0)
 		return err_set(err, -ERR_BAD_INPUT, "volume '%s' has a mode, uid or gid out of range", v->name);
-	r = dir_make(AT_FDCWD, POD_SHARED_VOLUMES, 0755);
+	/* Root's alone: a setuid file of an image is for nobody on the host, members of group rkt included. */
+	r = dir_make(AT_FDCWD, POD_SHARED_VOLUMES, 0700);
 	if (r >= 0 || r == -EEXIST)
 		r = dir_open(AT_FDCWD, POD_SHARED_VOLUMES, &all);
 	if (r < 0)
@@ -59,10 +91,13 @@ static int make_empty(const struct volume *v, int *ret, struct err *err)
 		return dir_open(all, v->name, ret);
 	if (r >= 0)
 		r = dir_open(all, v->name, &fd);
-	if (r >= 0 && (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0))
-		r = -errno;
 	if (r < 0)
 		return err_sys(err, r, "cannot make volume '%s'", v->name);
+	r = m->filled ? fill(app, m, fd, err) : 0;
+	if (r < 0)
+		return r;
+	if (!r && (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0))
+		return err_sys(err, -errno, "cannot make volume '%s'", v->name);
 	*ret = TAKE_FD(fd);
 	return 0;
 }
@@ -79,12 +114,13 @@ static void allow_device(struct pod_plan *plan, const struct stat *st, bool read
 	};
 }
 
-static int open_source(const struct volume *v, int *ret, struct err *err)
+static int open_source(const struct app_plan *app, const struct app_mount *m, int *ret, struct err *err)
 {
+	const struct volume *v = m->volume;
 	int fd;
 
 	if (!volume_is_host(v))
-		return make_empty(v, ret, err);
+		return make_empty(app, m, ret, err);
 	fd = open(v->source, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, -errno, "Failed to stat %s", v->source);
@@ -92,14 +128,14 @@ static int open_source(const struct volume *v, int *ret, struct err *err)
 	return 0;
 }
 
-static int open_mount(struct pod_plan *plan, struct app_mount *m, struct err *err)
+static int open_mount(struct pod_plan *plan, const struct app_plan *app, struct app_mount *m, struct err *err)
 {
 	AUTO(close) int source = -1;
 	uint64_t attr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 	struct stat st;
 	int r;
 
-	r = open_source(m->volume, &source, err);
+	r = open_source(app, m, &source, err);
 	if (r < 0)
 		return r;
 	if (fstat(source, &st) < 0)
@@ -129,7 +165,7 @@ static int open_app(struct pod_plan *plan, struct app_plan *app, struct err *err
 	if (r >= 0)
 		r = mount_set(app->root_fd, MOUNT_ATTR_NODEV, 0, false, err);
 	for (size_t i = 0; i < app->n_mounts && r >= 0; i++)
-		r = open_mount(plan, &app->mounts[i], err);
+		r = open_mount(plan, app, &app->mounts[i], err);
 	return r < 0 ? err_wrap(err, r, "cannot start app '%s'", app->name) : 0;
 }
 

@@ -135,6 +135,57 @@ static void test_mounts(void **state)
 	drop(&f);
 }
 
+static bool is_filled(const struct fixture *f, const char *target)
+{
+	for (size_t i = 0; i < f->plan.n_mounts; i++)
+		if (strcmp(f->plan.mounts[i].target, target) == 0)
+			return f->plan.mounts[i].filled;
+	fail_msg("nothing is mounted on '%s'", target);
+	return false;
+}
+
+/* Volumes on /data (b, which is empty, by --mount), /etc/a (a, of the host) and /cache (implied). */
+static void plan_three(struct fixture *f)
+{
+	f->mounts[0] = (struct mount){ (char *)"b", (char *)"/data/", NULL };
+	f->mounts[1] = (struct mount){ (char *)"b", (char *)"/elsewhere", NULL };
+	f->runtime.n_mounts = 2;
+	f->points[0] = (struct mount_point){ (char *)"data", (char *)"/data", { false, false } };
+	f->points[1] = (struct mount_point){ (char *)"a", (char *)"/etc/a", { false, false } };
+	f->points[2] = (struct mount_point){ (char *)"cache", (char *)"/cache", { false, false } };
+	f->app.n_mount_points = 3;
+	assert_int_equal(plan_mounts(&f->pod, &f->runtime, &f->plan, NULL), 0);
+}
+
+static void test_mounts_filled(void **state)
+{
+	struct fixture f;
+
+	fill(&f);
+	f.plan.is_dockers = true;
+	plan_three(&f);
+	assert_true(is_filled(&f, "/data"));
+	assert_true(is_filled(&f, "/cache"));
+	assert_false(is_filled(&f, "/elsewhere"));	/* no mount point of the image */
+	assert_false(is_filled(&f, "/etc/a"));
+	drop(&f);
+	for (int i = 0; i < 3; i++) {
+		fill(&f);
+		f.plan.is_dockers = true;
+		f.volumes[1].mode = i == 0 ? (char *)"0755" : NULL;
+		f.volumes[1].uid.set = i == 1;
+		f.volumes[1].gid.set = i == 2;
+		plan_three(&f);
+		assert_false(is_filled(&f, "/data"));
+		assert_true(is_filled(&f, "/cache"));
+		drop(&f);
+	}
+	fill(&f);
+	plan_three(&f);
+	assert_false(is_filled(&f, "/data") || is_filled(&f, "/cache"));
+	drop(&f);
+}
+
 static void refuse(struct fixture *f, const char *words)
 {
 	AUTO(err_clear) struct err err = {};
@@ -176,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_caps),
 		cmocka_unit_test(test_caps_that_we_lack),
 		cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_mounts_filled),
 		cmocka_unit_test(test_mounts_refused),
 	};
 
