@@ -81,6 +81,7 @@ static void vouching_is_roots_alone(void **state)
 	AUTO(image_info_clear) struct image_info info = verified(p, &key, &path);
 	struct stat st;
 
+	assert_true(str_starts(info.id, key));
 	file = xasprintf("%s/%s", dir, key);
 	assert_int_equal(stat(dir, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 02750);
@@ -135,6 +136,7 @@ static void facts_put_back(void **state)
 	AUTO(image_info_clear) struct image_info info = verified(p, &key, &path);
 	size_t len = 0;
 
+	assert_true(str_starts(info.id, key));
 	assert_int_equal(file_read(p->store->cas_fd, path, 1 << 16, &text, &len), 0);
 	assert_int_equal(facts_remove(p->store, key, NULL), 0);
 	assert_int_equal(place_count(p, "vouched"), 0);
