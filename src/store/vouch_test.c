@@ -115,6 +115,7 @@ static void facts_that_lie(void **state)
 	lie.depends = false;
 	lie.latest = true;
 	lie.import_time = 1LL << 60;
+	free(lie.tree);
 	lie.tree = xasprintf("deps-%s", key);
 	free(lie.source);
 	lie.source = xstrdup("https://example.com/b.aci");
