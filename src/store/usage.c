@@ -1,37 +1,14 @@
 #include "store/usage.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "base/fd.h"
+#include "store/layout.h"
 
 enum { BLOCK = 512 };
 
-static int add_children(int dir_fd, const char *name, int64_t *size)
-{
-	AUTO(closedir) DIR *dir = NULL;
-	struct dirent *entry;
-	int fd, r;
-
-	r = dir_open(dir_fd, name, &fd);
-	if (r < 0)
-		return r;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while ((errno = 0, entry = readdir(dir))) {
-		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
-			continue;
-		r = usage_add(dirfd(dir), entry->d_name, size);
-		if (r < 0)
-			return r;
-	}
-	return -errno;
-}
+static int add_child(void *size, int dir_fd, const char *name) { return usage_add(dir_fd, name, size); }
 
 int usage_add(int dir_fd, const char *name, int64_t *size)
 {
@@ -44,5 +21,5 @@ int usage_add(int dir_fd, const char *name, int64_t *size)
 		return 0;
 	}
 	*size += (int64_t)st.st_blocks * BLOCK;
-	return add_children(dir_fd, name, size);
+	return store_each(dir_fd, name, add_child, size);
 }
